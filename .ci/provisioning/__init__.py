@@ -1,0 +1,1 @@
+"""The parts of ``.ci/provision``. Standard library only."""

@@ -1,0 +1,1 @@
+"""The machinery of the suite, one room per word: see README, "How it is built"."""

@@ -1,0 +1,89 @@
+"""What an experiment came to, as the reports and ``run.json`` have it. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from plugins.verdict import Outcome, Unjudged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from plugins.check import CheckResult
+    from plugins.checker import Finding
+    from plugins.recovery import Recovery
+
+
+@dataclass(frozen=True)
+class Writes:
+    """What became of the recording client's writes."""
+
+    acknowledged: int = 0
+    lost: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """One experiment, judged. Times in seconds; ``window_s`` by vantage point; texts may hold what the host sent."""
+
+    fault: str
+    family: str
+    outcome: Outcome
+    reason: str = ""  # why it failed, or why there is no verdict
+    window_s: Mapping[str, float] = field(default_factory=dict)
+    recoveries: tuple[Recovery, ...] = ()
+    writes: Writes = field(default_factory=Writes)
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[CheckResult, ...] = ()  # the checklist afterwards
+    undone: bool = True
+    phases_s: Mapping[str, float] = field(default_factory=dict)  # how long each phase took
+
+    def describe(self) -> str:
+        """For a person: recovery and outage by vantage point, the writes, then what every checker found."""
+        seen = [one.describe(self.window_s[one.vantage]) for one in self.recoveries if one.vantage in self.window_s]
+        written = self.writes
+        writes = [f"writes: {written.acknowledged} acknowledged, {written.lost} lost, {written.unknown} unknown"]
+        found = [f"{one.checker}: {one.said}" for one in self.findings if one.checker != "recovered_within_window"]
+        return "\n".join([*seen, *(writes if seen else []), *found])
+
+    def to_json(self) -> Mapping[str, object]:
+        """The experiment as ``run.json`` and the journal hold it."""
+        return {
+            "fault": self.fault,
+            "family": self.family,
+            "outcome": str(self.outcome),
+            "reason": self.reason,
+            "window_s": dict(self.window_s),
+            "recovery_s": {one.vantage: _rounded(one.recovery_s) for one in self.recoveries},
+            "outage_s": {one.vantage: _rounded(one.outage_s) for one in self.recoveries},
+            "uncertainty_s": {one.vantage: _rounded(one.uncertainty_s) for one in self.recoveries},
+            "writes": {
+                "acknowledged": self.writes.acknowledged,
+                "lost": self.writes.lost,
+                "unknown": self.writes.unknown,
+            },
+            "evidence": dict(self.evidence),
+            "undone": self.undone,
+            "findings": [
+                {"checker": one.checker, "verdict": str(one.verdict), "said": one.said} for one in self.findings
+            ],
+            "checks": [one.id for one in self.checks if one.outcome is not Outcome.PASSED],
+            "phases_s": {name: round(seconds, 3) for name, seconds in self.phases_s.items()},
+        }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def assert_valid(result: ExperimentResult) -> None:
+    """Fail where a checker found something amiss or a check of the checklist is red; no verdict where one is missing.
+
+    Raises ``AssertionError`` or ``verdict.Unjudged`` with every reason, the failures before what is unknown.
+    """
+    if result.outcome is Outcome.ERROR:
+        raise Unjudged(result.reason)
+    assert result.outcome is Outcome.PASSED, result.reason  # noqa: S101 - this is how a test speaks

@@ -1,0 +1,52 @@
+"""What an experiment came to, in the words of the terminal and of a report's row. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plugins.probe import Vantage
+from plugins.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plugins.experiment_result import ExperimentResult
+    from plugins.recovery import Recovery
+
+
+def line(result: ExperimentResult) -> str:
+    """One that went well, on one line: what a client of Redis saw, who was the slowest, and the writes."""
+    return f"{result.fault}: {'; '.join(_parts(result))}"
+
+
+def observed(result: ExperimentResult) -> str:
+    """All that was seen; why it failed, if so, before everything else."""
+    reasons = result.reason.splitlines() if result.outcome is Outcome.FAILED else []
+    return "\n".join(dict.fromkeys([*reasons, *result.describe().splitlines()]))
+
+
+def _parts(result: ExperimentResult) -> Iterator[str]:
+    seen = {one.vantage: one for one in result.recoveries}
+    client = seen.get(Vantage.PING)
+    if client is not None:
+        yield _told(client)
+    slowest = max(seen.values(), key=lambda one: one.recovery_s or 0.0, default=None)
+    if slowest is not None and slowest is not client and slowest.recovery_s:
+        yield f"the slowest: {_told(slowest)}"
+    if result.window_s:
+        yield f"of {max(result.window_s.values()):g} s"
+    lost = f"{result.writes.lost} lost, as the persistence permits" if result.writes.lost else "none lost"
+    yield f"{result.writes.acknowledged} writes acknowledged, {lost}"
+
+
+def _told(one: Recovery) -> str:
+    away = "never away" if one.outage_s is None else f"away {one.outage_s:.2f} s"
+    return f"{Vantage(one.vantage).words} {away}, {_well(one)}"
+
+
+def _well(one: Recovery) -> str:
+    if one.recovery_s is None:
+        return "not well again"
+    if one.recovery_s == 0:
+        return "well when the command returned"
+    return f"well {one.recovery_s:.2f} s ± {one.uncertainty_s:.2f} s after the command"

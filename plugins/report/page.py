@@ -1,0 +1,187 @@
+"""What stands in ``report.html`` above the table of checks: the first screen, then what was seen. From the story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plugins.facts.units import size
+from plugins.journal import last_info
+from plugins.options import Suite
+from plugins.probe import Vantage
+from plugins.report import runbook
+from plugins.report.changes import changed
+from plugins.report.templating import render
+from plugins.report.terminal import ORDER, WORDS, target_line
+from plugins.run import VERDICTS, verdict
+from plugins.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from markupsafe import Markup
+
+    from plugins.check import CheckResult
+    from plugins.report.story import Story
+
+#: The checks in which a vantage point has its say.
+ASKED = {
+    Vantage.EXEC_PING: "checklist/redis_responds",
+    Vantage.PING: "health/wire_ping",
+    Vantage.WRITE: "checklist/redis_accepts_writes",
+    Vantage.BACKEND: "checklist/backend_connects",
+    Vantage.READINESS: "checklist/readiness_includes_redis",
+}
+#: What each outcome looks like to who sees no colours.
+SIGNS = {
+    Outcome.PASSED: "✓",
+    Outcome.FAILED: "✗",
+    Outcome.ERROR: "?",
+    Outcome.WARNED: "!",
+    Outcome.SKIPPED: "·",
+}
+_SENTENCES = {
+    "pass": "All is well: {}.",
+    "fail": "Not well: {}.",
+    "unjudged": "No verdict: {}.",
+    "dirty": "The host is not clean: {}.",
+    "refused": "Nothing was done: {}.",
+}
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """How full something is; ``share`` of 1, None where there is no limit."""
+
+    name: str
+    said: str
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Saw:
+    """What one vantage point said, by its check."""
+
+    vantage: str
+    check: CheckResult
+
+
+def parts(story: Story, folder: Path) -> list[Markup]:
+    """Everything above the table, in order; ``folder`` is the run's, beside those of earlier runs."""
+    shown = [first_screen(story)]
+    if story.suite == Suite.VERIFY and not story.stopped:
+        earlier_run, earlier = last_info(folder.parent, story.host, before=folder.name)
+        shown.append(verify_sections(story, earlier, earlier_run))
+    if story.played:
+        from plugins.report.experiment_page import sections  # noqa: PLC0415 - a verify run draws nothing
+
+        shown += sections(sorted(story.played, key=lambda one: ORDER.index(one.outcome)))
+    return shown
+
+
+def first_screen(story: Story) -> Markup:
+    """The verdict in one sentence, what failed and the step that mends it, then who was judged."""
+    amiss = [one for one in story.checks if one.outcome in (Outcome.FAILED, Outcome.ERROR)]
+    warned = [one for one in story.checks if one.outcome is Outcome.WARNED]
+    word = verdict(story.exit_code) if story.exit_code is not None else "unjudged"
+    return render(
+        "first.html",
+        story=story,
+        word=word,
+        sentence=sentence(story, word),
+        target=target_line(story.identity) if story.identity and not story.stopped else "",
+        amiss=sorted(amiss, key=lambda one: one.outcome is Outcome.ERROR),
+        warned=warned,
+        words=WORDS,
+        signs=SIGNS,
+    )
+
+
+def sentence(story: Story, word: str) -> str:
+    """The verdict as a person would say it."""
+    if story.exit_code is None:
+        return "The run was cut short: this is as far as it got."
+    if story.stopped:
+        return _SENTENCES[word].format("see below")
+    outcomes = [one.outcome for one in story.checks]
+    counts = {outcome: outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
+    what = "experiment" if story.suite == "chaos" else "check"
+    parts = [
+        f"{count} {WORDS.get(outcome, str(outcome))}"
+        for outcome, count in sorted(counts.items(), key=lambda item: ORDER.index(item[0]))
+    ]
+    if parts:
+        parts[0] = parts[0].replace(" ", f" {what}s " if not parts[0].startswith("1 ") else f" {what} ", 1)
+    code = "" if story.exit_code in VERDICTS else f" (exit {story.exit_code})"
+    return _SENTENCES[word].format((", ".join(parts) or "nothing was checked") + code)
+
+
+def verify_sections(story: Story, earlier: Mapping[str, str], earlier_run: str) -> Markup:
+    """What a look has shown; ``earlier`` is INFO as the run before on this host has left it."""
+    return render(
+        "verify.html",
+        gauges=gauges(story.info),
+        saw=saw(story.checks),
+        changes=changed(earlier, story.info),
+        earlier_run=earlier_run,
+        known=bool(story.info),
+        groups=coverage(story.checks),
+        signs=SIGNS,
+        words=WORDS,
+    )
+
+
+def gauges(info: Mapping[str, str]) -> tuple[Gauge, ...]:
+    """Memory and clients against their limits, and the keys of each database."""
+    return tuple(_gauges(info))
+
+
+def _gauges(info: Mapping[str, str]) -> Iterator[Gauge]:
+    used, limit = _whole(info, "used_memory"), _whole(info, "maxmemory")
+    if used is not None:
+        if limit:
+            yield Gauge("memory", f"{size(used)} of {size(limit)} ({used / limit:.0%})", used / limit)
+        else:
+            yield Gauge("memory", f"{size(used)}; Redis has no limit of its own (maxmemory 0)")
+    clients, most = _whole(info, "connected_clients"), _whole(info, "maxclients")
+    if clients is not None:
+        of = f" of {most} ({clients / most:.0%})" if most else ""
+        yield Gauge("clients", f"{clients}{of}", clients / most if most else None)
+    for name, said in info.items():
+        if name.startswith("db") and name[2:].isdecimal():
+            fields = dict(part.split("=", 1) for part in said.split(",") if "=" in part)
+            keys, mortal = fields.get("keys", "?"), fields.get("expires", "?")
+            share = int(mortal) / int(keys) if keys.isdecimal() and mortal.isdecimal() and int(keys) else None
+            yield Gauge(f"keys in {name}", f"{keys}, {mortal} of them expire", share)
+
+
+def _whole(info: Mapping[str, str], field: str) -> int | None:
+    value = info.get(field, "")
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else None  # noqa: PLR2004 - 64 bits
+
+
+def saw(checks: Sequence[CheckResult]) -> tuple[Saw, ...]:
+    """The vantage points' words, side by side."""
+    by_id = {one.id: one for one in checks}
+    return tuple(Saw(vantage.words, by_id[check]) for vantage, check in ASKED.items() if check in by_id)
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A section of the runbook, and the checks that stand for it."""
+
+    section: str
+    checks: tuple[CheckResult, ...]
+
+
+def coverage(checks: Sequence[CheckResult]) -> tuple[tuple[str, tuple[Covered, ...]], ...]:
+    """Every section by its group; one without checks is a gap, and stays in sight."""
+
+    def of(section: str) -> Covered:
+        return Covered(section, tuple(one for one in checks if section in one.runbook))
+
+    return tuple(
+        (group, tuple(of(section) for section in dict.fromkeys([*sections, *([group] if of(group).checks else [])])))
+        for group, sections in runbook.GROUPS.items()
+    )

@@ -1,0 +1,143 @@
+"""What a person reads in the terminal: the target, then the verdict and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from plugins.active import active, left_out
+from plugins.report.experiments import line
+from plugins.run import verdict
+from plugins.verdict import Exit, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _pytest.terminal import TerminalReporter
+
+    from plugins.check import CheckResult
+    from plugins.report.run_json import Target
+    from plugins.run import Run
+
+_COLOURS = {
+    Outcome.FAILED: {"red": True, "bold": True},
+    Outcome.ERROR: {"red": True},
+    Outcome.WARNED: {"yellow": True},
+}
+ORDER = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.PASSED, Outcome.SKIPPED)
+#: What people read where the contract's word would puzzle them.
+WORDS = {Outcome.ERROR: "unjudged"}
+#: What ``-r`` shows beyond what is always shown, by its letters. (``-v`` lists what passed as it goes.)
+_LISTED = {Outcome.PASSED: "pPA", Outcome.SKIPPED: "saA"}
+_listed = pytest.StashKey[list[Outcome]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the results to this plugin: pytest would show them once more, as tracebacks."""
+    if active(config) is not None and hasattr(config.option, "reportchars"):  # there is a terminal: no -p no:terminal
+        wanted = config.option.reportchars.rpartition("N")[2] + ("s" if config.option.verbose > 0 else "")
+        config.stash[_listed] = [outcome for outcome, letters in _LISTED.items() if set(letters) & set(wanted)]
+        config.option.tbstyle = "no"
+        config.option.reportchars = ""
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Which host this run is about."""
+    current = active(config)
+    if current is None:
+        return []
+    host = current.run.host
+    return [f"host: {host.name} ({host.environment}), {host.ssh or 'this machine'}, {host.project_dir}"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let GitHub's runner take nothing of what follows for a command; what the run came to it is told at the end."""
+    current, out = active(session.config), session.config.pluginmanager.get_plugin("terminalreporter")
+    if current is not None and isinstance(out, pytest.TerminalReporter) and os.environ.get("GITHUB_ACTIONS") == "true":
+        from plugins.report import annotations  # noqa: PLC0415 - only paid for there
+
+        session.config.add_cleanup(annotations.fenced(out.write_line, partial(annotations.commands_of, current)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """The failures with their mend, what could not be judged, the notes, the verdict, the report."""
+    current = active(config)
+    if current is None:
+        for suite in sorted(left_out(config)):
+            terminalreporter.write_line(f"tests_{suite} asks a live host: pytest -m {suite} --host NAME", yellow=True)
+        return
+    run, out = current.run, terminalreporter
+    out.section("runbook")
+    _show_results(out, run, config.stash[_listed])
+    if (current.facts is not None or current.identity is not None) and run.stopped is None:
+        out.write_line(f"target: {printable(target_line(current.identify()))}")
+    for note in run.notes:
+        out.write_line(f"note: {printable(note)}")
+    if run.stopped is not None:
+        out.write_line(printable(run.stopped[1]), red=True, bold=True)
+    code = current.exit_code
+    out.write_line(headline(run, code), bold=True, red=code != 0, green=code == 0)
+    page = current.folder.path / "report.html" if current.folder.path is not None else None
+    if page is not None and page.is_file() and code != Exit.USAGE:
+        out.write_line(f"report: {page}")
+
+
+def headline(run: Run, exit_code: int) -> str:
+    """The verdict in one line."""
+    outcomes = [result.outcome for result in run.results.values()]
+    counts = [
+        f"{outcomes.count(outcome)} {WORDS.get(outcome, str(outcome))}" for outcome in ORDER if outcome in outcomes
+    ]
+    what = ", ".join(counts) or "nothing was checked"
+    return (
+        f"{run.host.name} {run.request.suite}: {verdict(exit_code).upper()} (exit {exit_code}): "
+        f"{what}, in {run.duration_s:.2f} s"
+    )
+
+
+def printable(text: str) -> str:
+    """The text with control characters made visible: what a host sends must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+def _show_results(out: TerminalReporter, run: Run, listed: list[Outcome]) -> None:
+    """What is amiss in full, the worst last; of the others a line each, where it is listed or an experiment."""
+    for experiment in run.experiments:
+        if experiment.outcome is Outcome.PASSED:
+            out.write("passed ", green=True)
+            out.line(printable(line(experiment)))
+    for outcome in (Outcome.WARNED, Outcome.ERROR, Outcome.FAILED, *listed):
+        for result in run.results.values():
+            if result.outcome is outcome and outcome in listed:
+                out.write_line(f"{outcome} {result.id}: {printable(result.reason or result.observed)}")
+            elif result.outcome is outcome:
+                _show(out, result)
+
+
+def _show(out: TerminalReporter, result: CheckResult) -> None:
+    word = WORDS.get(result.outcome, str(result.outcome))
+    sections = "; ".join(result.runbook)
+    out.write(f"{word.upper()} ", **_COLOURS[result.outcome])
+    out.line(result.id + (f"  [{sections}]" if sections else ""))
+    for text in printable(result.describe()).splitlines():
+        out.line(f"  {text}")
+
+
+def target_line(target: Target) -> str:
+    """Which host, Redis and containers the run was about, as far as they were reached."""
+    return ", ".join(_target_words(target))
+
+
+def _target_words(target: Target) -> Iterator[str]:
+    yield target["hostname"] or "engine unknown"
+    run = f" (run {target['redis_run_id'][:8]})" if target["redis_run_id"] else ""
+    yield f"Redis {target['redis_version']}{run}" if target["redis_version"] else "Redis unknown"
+    if target["containers"]:
+        yield f"containers {', '.join(target['containers'])}"

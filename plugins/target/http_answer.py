@@ -1,0 +1,33 @@
+"""An HTTP answer from its parts. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from plugins.target.model import HttpAnswer
+
+
+def answer(status: int, headers: dict[str, str], body: bytes, took_s: float) -> HttpAnswer:
+    """An answer from its parts."""
+    low = {name.lower(): value for name, value in headers.items()}
+    return HttpAnswer(status, low.get("content-type", ""), body, took_s, retry_after(low.get("retry-after", "")))
+
+
+def told_of_tls(words: str) -> str:
+    """TLS's own words for its failure, and what they mean where the other side answers without it."""
+    plain = re.search(r"wrong.version.number|packet.length.too.long", words, re.IGNORECASE)
+    return f'{words} - what answers there is probably plain http: readiness_url = "http://…"' if plain else words
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds to wait from a ``Retry-After``: a number of seconds or a date."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,1 @@
+"""The lease and the lock: who undoes what, and when."""

@@ -1,0 +1,50 @@
+"""What breaks the suite itself, whoever breaks it, is pytest's 3: never the 1 of a gate that is red."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests_plugins.test_options import on_a_trap, run_pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Where a plugin may break a run, from its beginning to its end; before or after everybody else.
+HOOKS = (
+    ("pytest_load_initial_conftests", "trylast"),
+    ("pytest_cmdline_main", "tryfirst"),
+    ("pytest_configure", "trylast"),
+    ("pytest_sessionstart", "trylast"),
+    ("pytest_collection", "tryfirst"),
+    ("pytest_sessionfinish", "tryfirst"),
+    ("pytest_sessionfinish", "trylast"),
+    ("pytest_unconfigure", "trylast"),
+)
+
+
+@pytest.mark.parametrize(("hook", "order"), HOOKS)
+def test_a_broken_hook_is_no_red_gate(tmp_path: Path, hook: str, order: str) -> None:
+    """Exit 3; where there is a folder, its run.json says so, and nothing else is left."""
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(
+        f"import pytest\n@pytest.hookimpl({order}=True)\ndef {hook}():\n    raise RuntimeError('oh dear')\n",
+        encoding="utf-8",
+    )
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = run_pytest(*on_a_trap(tmp_path), "-p", "broken", environ=environ)
+    said = done.stdout + done.stderr
+    assert (done.returncode, "oh dear" in said) == (3, True), said
+    for folder in (tmp_path / "r").glob("2*"):
+        document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        assert (document["exit_code"], document["verdict"], "oh dear" in document["reason"]) == (3, "unjudged", True)
+
+
+def test_a_broken_plugin_of_the_suites_own_tests_is_pytests_business(tmp_path: Path) -> None:
+    """Without a host there is no gate that could be mistaken: the traceback is pytest's."""
+    (tmp_path / "broken.py").write_text("def pytest_cmdline_main():\n    raise RuntimeError('oh dear')\n", "utf-8")
+    done = run_pytest("-p", "broken", environ={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, "fault in the suite" in done.stderr) == (1, False)

@@ -1,0 +1,1 @@
+"""The traffic: what is asked while a fault is played."""
