@@ -192,8 +192,8 @@ def test_what_the_users_config_asks_for_besides_does_not_happen(tmp_path: Path, 
     extra = line.format(folder=tmp_path, port=port)
     with server(SshdOptions(client_extra=(extra,))) as running, shell(running) as host:
         assert host.run(["echo", "ours"]).stdout == b"ours\n"
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", port))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=5)
     assert list(tmp_path.iterdir()) == []
 
 
