@@ -7,6 +7,7 @@ from pathlib import Path
 from provisioning.steps import ProvisionError, run, step, works
 
 PACKAGES = (
+    "busybox",
     "ca-certificates",
     "chromium",
     "debootstrap",

@@ -7,10 +7,12 @@ import os
 import pwd
 import secrets
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from plugins.lock import BASE
 from tests_plugins.staging.requirements import ENGINE_SOCKET, SYSTEM_PATH, path_of
 
 if TYPE_CHECKING:
@@ -94,7 +96,17 @@ def make_account(folder: Path, login: Login, janitor: Janitor) -> Account:
     own(account, home)
     if login.docker == "sudo":
         _allow_sudo(account, janitor)
+    _share_ledgers()
     return account
+
+
+def _share_ledgers() -> None:
+    """Let root own the folder of all runs, as on a machine of many users: else it is a stranger's once one has gone."""
+    base = Path(BASE)
+    with suppress(FileExistsError):
+        base.mkdir()
+    os.chown(base, 0, 0)
+    base.chmod(0o1777)
 
 
 def own(account: Account, folder: Path) -> None:
