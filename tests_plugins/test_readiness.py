@@ -130,13 +130,24 @@ def test_of_a_large_body_the_beginning_is_read() -> None:
         assert ask(f"http://127.0.0.1:{port}/").body == b"x" * BODY_LIMIT
 
 
-def test_a_body_that_drips_times_out() -> None:
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\nA: ", b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+    ],
+    ids=["status", "header", "continue", "chunk", "body"],
+)
+def test_an_answer_that_drips_times_out(head: bytes, drop: bytes) -> None:
     """The deadline is one for the whole answer, not for each of its bytes."""
 
     def drip(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        connection.sendall(head)
         for _ in range(100):
-            connection.sendall(b"x")
+            connection.sendall(drop)
             if stop.wait(0.1):
                 return
 
@@ -208,10 +219,14 @@ def test_user_and_password_of_an_address() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("5", 5), ("0", 0), ("", None), ("soon", None), ("-1", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
+    [
+        *(("5", 5), ("0", 0), ("", None), ("soon", None), ("-1", None), ("9" * 400, 3600)),
+        *(("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Fri, 31 Dec 9999 23:59:59 GMT", 3600)),
+        (f"Thu, 01 Jan {'9' * 20} 00:00:00 GMT", None),
+    ],
 )
 def test_retry_after(header: str, seconds: float | None) -> None:
-    """A number of seconds, a date, or nothing that can be understood."""
+    """A number of seconds or a date, an hour at most, or nothing that can be understood."""
     assert retry_after(header) == seconds
 
 

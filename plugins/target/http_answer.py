@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 
 from plugins.target.model import HttpAnswer
 
+#: Whoever asks to be left alone for longer, in seconds, is asked again all the same: no run takes so long.
+LONGEST_S = 3600.0
+
 
 def answer(status: int, headers: dict[str, str], body: bytes, took_s: float) -> HttpAnswer:
     """An answer from its parts."""
@@ -22,12 +25,13 @@ def told_of_tls(words: str) -> str:
 
 
 def retry_after(value: str) -> float | None:
-    """Seconds to wait from a ``Retry-After``: a number of seconds or a date."""
+    """Seconds to wait, ``LONGEST_S`` at most, from a ``Retry-After``: a number of seconds or a date."""
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value), LONGEST_S)
     try:
         until = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+        left = until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, left.total_seconds()), LONGEST_S)

@@ -10,6 +10,7 @@ import base64
 import contextlib
 import http.client
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -21,6 +22,7 @@ from plugins.target.roads import Deadline
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
     from pathlib import Path
 
     from plugins.target.model import HttpAnswer
@@ -49,8 +51,7 @@ class Readiness:
         """Let whoever waits for an answer wait no longer. Never raises."""
         asked = self._asked
         if asked is not None:
-            with contextlib.suppress(OSError):  # it has just ended by itself
-                asked.shutdown(socket.SHUT_RDWR)
+            _shut(asked)
 
     @property
     def note(self) -> str:
@@ -79,12 +80,15 @@ class Readiness:
         try:
             connection.sock = self._asked = sock = self._secured(road, deadline)
             sock.settimeout(deadline.left())
-            connection.request("GET", _target(self._url), headers=_headers(self._url))
-            with connection.getresponse() as response:
-                body = _body(response, sock, deadline)
+            with _cut_off_at(deadline, sock):
+                connection.request("GET", _target(self._url), headers=_headers(self._url))
+                with connection.getresponse() as response:
+                    body = _body(response, sock, deadline)
         except TimeoutError:
             raise deadline.passed() from None
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if deadline.over:
+                raise deadline.passed() from None
             raise self._failed(error, road) from error
         finally:
             self._asked = None
@@ -114,6 +118,24 @@ class Readiness:
             return TargetError(f"{where}: not HTTP: {type(error).__name__}: {error}")
         words = road.why()
         return CarrierFailed(f"{where}: {words}") if words else TargetError(f"{where}: {error}")
+
+
+@contextlib.contextmanager
+def _cut_off_at(deadline: Deadline, sock: socket.socket) -> Iterator[None]:
+    """End the connection at the deadline: a timeout of the socket's own begins anew with every byte that drips."""
+    timer = threading.Timer(deadline.left(), _shut, [sock])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+        deadline.left()  # what was cut off looks like a short body that has ended
+    finally:
+        timer.cancel()
+
+
+def _shut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has just ended by itself
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def split(url: str) -> SplitResult:
