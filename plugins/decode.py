@@ -209,7 +209,11 @@ class Table(NamedTuple):
         ]
         given = [name for name in keys if name in raw]
         values = _each(((keys[name][1], raw[name], place.inside(name)) for name in given), problems)
-        named = {item.name: place.key[-1] for item in fields(self.cls) if _is_table_name(item)}
+        named = {
+            item.name: place.expand(str(place.key[-1]), "a table's name")
+            for item in fields(self.cls)
+            if _is_table_name(item)
+        }
         return self.cls(**named, **dict(zip(given, values, strict=True)))
 
 

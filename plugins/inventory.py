@@ -231,6 +231,14 @@ def load(path: Path, name: str, environ: Mapping[str, str]) -> Host:
     return host
 
 
+def must_name(path: Path, name: str) -> None:
+    """Raise ``InventoryError`` unless the inventory at ``path`` has an entry of this name, whatever is in it."""
+    try:
+        _entry(parse(path).get("hosts", {}), name, Place(("hosts",), path.absolute().parent, {}))
+    except (FileError, Problems) as error:
+        raise InventoryError(f"{path}: {error}") from None
+
+
 def _with_home(problem: Problem, host: str) -> Problem:
     """An unknown key that is known elsewhere: in TOML every key belongs to the last table above it."""
     from plugins.key_docs import tables_with  # noqa: PLC0415 - only a broken inventory needs it
@@ -254,6 +262,13 @@ def _bad_name(name: str, hosts: Place) -> Problem:
 
 
 def _read_host(hosts: object, name: str, place: Place) -> Host:
+    here = place.inside(name)
+    host = cast("Host", Table(Host).read(_entry(hosts, name, place), here))
+    return _with_local_project(host, here)
+
+
+def _entry(hosts: object, name: str, place: Place) -> object:
+    """The host's table as it is written. Raises ``Problems``."""
     if not isinstance(hosts, dict):
         raise place.problem(f"{shown(hosts)} is {toml_word(hosts)}", "a table for each host, as [hosts.staging]")
     if legal.objection_to_host_name(name):
@@ -261,9 +276,7 @@ def _read_host(hosts: object, name: str, place: Place) -> Host:
     if name not in hosts:
         known = ", ".join(quoted(known) if not known.isidentifier() else known for known in hosts)
         raise place.inside(name).problem("there is no such host", known or "none yet; add a table [hosts.NAME]")
-    here = place.inside(name)
-    host = cast("Host", Table(Host).read(hosts[name], here))
-    return _with_local_project(host, here)
+    return hosts[name]
 
 
 def _with_local_project(host: Host, place: Place) -> Host:

@@ -72,6 +72,20 @@ def pytest_runtest_makereport(
         result = _judge(item, call, current)
         current.judged(report.nodeid, result)
         _tell_pytest(report, result)
+    elif call.excinfo is not None:
+        current.run.break_off(f"{report.nodeid}, tear-down: {call.excinfo.exconly()}")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A file that cannot be collected holds checks that nobody judges."""
+    report = yield
+    current = active(collector.config)
+    if current is not None and report.failed:
+        current.run.break_off(f"{report.nodeid} cannot be collected")
     return report
 
 

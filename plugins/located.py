@@ -64,6 +64,15 @@ def locate(request: Request, stack: ExitStack) -> Located:
     return _bring_up(stack, with_keys=request.suite is Suite.CHAOS)
 
 
+def must_be_known(request: Request) -> None:
+    """Raise ``pytest.UsageError`` unless the host that was asked for is in the inventory, or is the twin."""
+    if request.host != TWIN:
+        try:
+            inventory.must_name(request.inventory, request.host)
+        except inventory.InventoryError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
 def unlocated() -> Located:
     """The twin where it is not up: there is nothing to connect to, and all that is known of it is its entry."""
     from twin import standing  # noqa: PLC0415 - only a run on the twin pays for it

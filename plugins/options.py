@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.mark.expression import Expression  # pytest offers no public way to evaluate ``-m``
 
-from plugins import project
+from plugins import project, unfit
 from plugins.quantity import count, seconds
 from plugins.since import SinceRequest, parse_since
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from _pytest.mark.expression import ExpressionMatcher
 
 _PATHS = frozenset({"--inventory", "--report-dir", "--render"})
+#: Options of pytest's own that name files, which are relative to where the user is.
+_PYTESTS_PATHS = frozenset({"--junit-xml", "--junitxml", "--html", "--css", "--log-file"})
+#: Options of pytest's own that say where this project is.
+_CONFIGURATION = frozenset({"-c", "--config-file", "--rootdir"})
 _VALUED = _PATHS | {"--host", "--wait", "--stable-for", "--since", "--inspect", "--lease", "--keep"}
 _FLAGS = frozenset({"--plan", "--recover", "--redact", "--fail-on-regression"})
 
@@ -142,11 +146,12 @@ def _start_over_elsewhere(config: pytest.Config) -> None:
     is there even then, and joins each option with its value. It also lets the suite run from any folder.
     """
     args = [os.fspath(arg) for arg in config.invocation_params.args]
-    here = project.is_found(config)
+    found = project.is_found(config)
+    here = found and project.is_near(config, _positional(args))
     if here or _is_ours(args):
         project.must_assert()
         if not here:
-            project.start_over(config, _joined(args))
+            project.start_over(config, _joined(args, leave_out=_CONFIGURATION if found else frozenset()))
 
 
 def _is_ours(args: list[str]) -> bool:
@@ -157,17 +162,33 @@ def _is_ours(args: list[str]) -> bool:
     return named or any(_selects(expression, suite) for expression in expressions for suite in Suite)
 
 
-def _joined(args: list[str]) -> Iterator[str]:
+def _positional(args: list[str]) -> Iterator[str]:
+    """The arguments that may be paths of tests."""
+    rest = iter(args)
+    for arg in rest:
+        name, joined, _ = arg.partition("=")
+        if name in _VALUED | _PYTESTS_PATHS | _CONFIGURATION:
+            if not joined:
+                next(rest, "")
+        elif not arg.startswith("-"):
+            yield arg
+
+
+def _joined(args: list[str], leave_out: frozenset[str]) -> Iterator[str]:
     """The arguments with each of the suite's options joined to its value, and paths made absolute."""
     rest = iter(args)
     for arg in rest:
         name, joined, value = arg.partition("=")
-        if name not in _VALUED:
+        if name in leave_out:
+            if not joined:
+                next(rest, "")
+            continue
+        if name not in _VALUED | _PYTESTS_PATHS:
             yield arg
             continue
         if not joined:
             value = next(rest, "")
-        yield f"{name}={Path(value).absolute() if name in _PATHS else value}"
+        yield f"{name}={Path(value).absolute() if value and name in _PATHS | _PYTESTS_PATHS else value}"
 
 
 def read_request(option: argparse.Namespace, root: Path) -> Request | None:
@@ -184,7 +205,7 @@ def read_request(option: argparse.Namespace, root: Path) -> Request | None:
                 f"{asked[0]} needs --host NAME (a host of the inventory, or '{TWIN}'); there is no default host"
             )
         return None
-    _refuse_tracing(option)
+    unfit.refuse(option, is_chaos=suite is Suite.CHAOS)
     if suite is None and not inspecting and not option.recover:
         raise pytest.UsageError(
             f"--host {option.host} was given without a suite: add -m verify or -m chaos (given: -m {option.markexpr!r})"
@@ -196,15 +217,11 @@ def read_request(option: argparse.Namespace, root: Path) -> Request | None:
         )
     if "," in option.host:
         raise pytest.UsageError(f"--host {option.host}: several hosts in one run are reserved for a later release")
-    if suite is Suite.CHAOS:
-        _refuse_parallel(option)
-        if not hasattr(option, "reportchars"):
-            raise pytest.UsageError("chaos shows what it does to the host: leave out -p no:terminal")
     return Request(
         suite=suite,
         host=option.host,
-        inventory=Path(option.inventory) if option.inventory else root / "hosts.toml",
-        report_dir=Path(option.report_dir or "reports"),
+        inventory=_path(option, "--inventory") or root / "hosts.toml",
+        report_dir=_path(option, "--report-dir") or Path("reports"),
         wait_s=option.wait or 0.0,
         stable_for_s=option.stable_for or 0.0,
         since=_since(option.since),
@@ -261,6 +278,14 @@ def _given(option: argparse.Namespace) -> list[str]:
     return [name for name, value in values.items() if value is not None and value is not False]
 
 
+def _path(option: argparse.Namespace, name: str) -> Path | None:
+    """A path that was given; an empty one is a variable that was not set, and must not mean the default."""
+    given = getattr(option, name.removeprefix("--").replace("-", "_"))
+    if given == "":
+        raise pytest.UsageError(f"{name} '': it is empty; give a path, or leave it out")
+    return None if given is None else Path(given)
+
+
 def _since(text: str | None) -> SinceRequest:
     if text is None:
         return None
@@ -268,18 +293,3 @@ def _since(text: str | None) -> SinceRequest:
         return parse_since(text)
     except ValueError as error:
         raise pytest.UsageError(f"--since {text}: {error}") from error
-
-
-def _refuse_tracing(option: argparse.Namespace) -> None:
-    """What pytest's tracing writes holds what the host said before anything is masked in it."""
-    for given, name in ((option.debug, "--debug"), (os.environ.get("PYTEST_DEBUG"), "PYTEST_DEBUG")):
-        if given:
-            raise pytest.UsageError(f"{name} writes down what the host says, secrets too: leave it out with --host")
-
-
-def _refuse_parallel(option: argparse.Namespace) -> None:
-    """Chaos is one experiment at a time, each judged once."""
-    if getattr(option, "numprocesses", None):
-        raise pytest.UsageError("chaos runs one experiment at a time: leave out -n (xdist)")
-    if getattr(option, "reruns", None):
-        raise pytest.UsageError("a chaos experiment is judged once: leave out --reruns")

@@ -24,6 +24,13 @@ def is_found(config: pytest.Config) -> bool:
     return config.inipath is not None and config.inipath.resolve() == _CONFIGURATION
 
 
+def is_near(config: pytest.Config, paths: Iterable[str]) -> bool:
+    """Whether pytest was started in this project or with a path into it; else it would not read its ``conftest.py``."""
+    start = config.invocation_params.dir
+    places = (start, *(start / path.partition("::")[0] for path in paths))
+    return any(place.resolve().is_relative_to(ROOT) for place in places)
+
+
 def must_assert() -> None:
     """Raise ``pytest.UsageError`` where Python would not execute ``assert``."""
     if sys.flags.optimize:

@@ -44,6 +44,7 @@ class Run:
     experiments: list[ExperimentResult] = field(default_factory=list)
     selected: int = 0  # how many checks were to be run
     stopped: tuple[Exit, str] | None = None  # why the run ended before its checks
+    broken: list[str] = field(default_factory=list)  # what failed around checks: files, tear-downs
     notes: list[str] = field(default_factory=list)
     regressions: tuple[str, ...] = ()  # which faults took longer to recover from than in earlier runs
     run_id: str = ""
@@ -60,15 +61,21 @@ class Run:
         return time.monotonic() - self.began
 
     def stop(self, code: Exit, reason: str) -> None:
-        """Record that nothing (more) can be judged, and why."""
-        self.stopped = (code, self.redact(reason))
+        """Record that nothing (more) can be judged, and why; of several reasons the one that takes precedence stays."""
+        if self.stopped is None or worst((self.stopped[0], code)) == code:
+            self.stopped = (code, self.redact(reason))
+
+    def break_off(self, what: str) -> None:
+        """Record that a part of the suite itself failed: some check has reached no verdict, or not a whole one."""
+        self.broken.append(what)
+        self.notes.append(self.redact(f"a fault in the suite: {what}"))
 
     def exit_code(self, pytest_status: int) -> int:
         """The exit code by the contract's precedence; ``pytest_status`` is what pytest itself would exit with."""
         codes: list[int] = [self._code_of(result) for result in self.results.values()]
         if pytest_status in _PYTEST_KEEPS:
             codes.append(pytest_status)
-        elif len(self.results) < self.selected or self._all_skipped():
+        elif self.broken or len(self.results) < self.selected or self._all_skipped():
             codes.append(Exit.UNJUDGED)
         if self.regressions and self.request.fail_on_regression:
             codes.append(Exit.FAILED)

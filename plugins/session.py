@@ -20,7 +20,7 @@ import pytest
 
 from plugins import guard, interruption, project
 from plugins.active import Stage, activate, active, left_out
-from plugins.located import locate, unlocated
+from plugins.located import locate, must_be_known, unlocated
 from plugins.options import Suite, chosen_suite, read_request
 from plugins.verdict import Exit, Unreachable
 
@@ -90,6 +90,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if current is not None:
         _gather(current)
     elif request.suite is None or _only_talks(config.option):
+        if config.option.collectonly:
+            must_be_known(request)
         return None
     elif not config.option.pyargs and (missing := _missing(config, config.args)):
         raise pytest.UsageError(f"file or directory not found: {missing[0]}")

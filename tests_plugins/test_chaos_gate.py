@@ -169,7 +169,7 @@ def test_production_is_refused_whatever_else_is_set(tmp_path: Path) -> None:
     assert "production" in played.document["reason"]
 
 
-@pytest.mark.parametrize(("option", "words"), [("--numprocesses", "one experiment at a time"), ("--reruns", "once")])
+@pytest.mark.parametrize(("option", "words"), [("--numprocesses", "one process"), ("--reruns", "once")])
 def test_parallel_and_repeated_experiments_are_refused(tmp_path: Path, option: str, words: str) -> None:
     """Where the plugins that would do so are there; exit 4, and nothing is left."""
     plugin = f"def pytest_addoption(parser):\n    parser.addoption({option!r}, type=int)\n"

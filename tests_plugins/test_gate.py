@@ -115,6 +115,19 @@ def test_nothing_but_skipped_checks_is_not_green(environ: dict[str, str], tmp_pa
     assert (gate.exit_code, gate.document["verdict"]) == (10, "unjudged")
 
 
+def test_a_fault_around_a_check_is_not_green(environ: dict[str, str], tmp_path: Path) -> None:
+    """The check itself has passed; whether all of it was judged nobody knows."""
+    fault = (
+        "import pytest\n@pytest.fixture(autouse=True)\ndef fault():\n    yield\n    raise RuntimeError('after it')\n"
+    )
+    (tmp_path / "faulty.py").write_text(fault, encoding="utf-8")
+    known = {**environ, "PYTHONPATH": str(tmp_path)}
+    only = ("-k", "wire_ping", "-p", "faulty")
+    gate = run_gate("--host", "twin", *only, reports=tmp_path / "r", environ=known)
+    assert (gate.exit_code, gate.those("passed")) == (10, frozenset({"health/wire_ping"})), gate.output
+    assert "a fault in the suite: tests_verify/test_health.py::test_wire_ping, tear-down" in gate.output
+
+
 def test_no_check_selected_keeps_pytests_own_code(environ: dict[str, str], tmp_path: Path) -> None:
     """A ``-k`` that matches nothing is pytest's 5."""
     gate = run_gate("--host", "twin", "-k", "no_such_check", reports=tmp_path / "r", environ=environ)

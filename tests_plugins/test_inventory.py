@@ -180,11 +180,19 @@ def test_the_documentation_names_keys_at_every_level() -> None:
     )
 
 
+def test_a_pattern_may_be_named_by_a_variable(tmp_path: Path) -> None:
+    """The name of its table is a string as any other; one that is not set is told."""
+    text = f'{MINIMAL}[hosts.staging.patterns."${{APP}}:*"]\nttl = true\n'
+    assert read(tmp_path, text, {"APP": "exams"}).patterns[0].glob == "exams:*"
+    with pytest.raises(inventory.InventoryError, match=r"APP is not set"):
+        read(tmp_path, text, {})
+
+
 @hostile
 @given(service=some_text, image=some_text, glob=any_text)
 def test_strings_arrive_as_they_were_written(tmp_path: Path, service: str, image: str, glob: str) -> None:
     """Quotes, blanks, newlines and all, through the file and through a variable."""
-    literal = toml_string(service.replace("${", "$${"))
-    text = f'{MINIMAL}redis_service = {literal}\nimage = "${{X}}"\n[hosts.staging.patterns.{toml_string(glob)}]\n'
+    literal, name = (toml_string(text.replace("${", "$${")) for text in (service, glob))
+    text = f'{MINIMAL}redis_service = {literal}\nimage = "${{X}}"\n[hosts.staging.patterns.{name}]\n'
     host = read(tmp_path, text, {"X": image})
     assert (host.redis_service, host.image, host.patterns[0].glob) == (service, image, glob)

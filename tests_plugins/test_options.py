@@ -70,6 +70,14 @@ def test_the_suite_can_be_started_from_any_folder(tmp_path: Path) -> None:
     assert (done.returncode, str(tmp_path / "my.toml") in done.stderr) == (4, True)
 
 
+def test_the_suites_own_configuration_may_be_named_from_any_folder(tmp_path: Path) -> None:
+    """As a pipeline does that keeps the suite beside its own sources."""
+    arguments = ["-c", str(ROOT / "pyproject.toml"), *on_a_trap(tmp_path)]
+    done = run_pytest(*arguments, "--junitxml=mine.xml", cwd=tmp_path)
+    assert (done.returncode, trap(tmp_path).exists()) == (10, True), done.stderr
+    assert (tmp_path / "mine.xml").exists()
+
+
 def test_another_configuration_is_refused(tmp_path: Path) -> None:
     """Once, in words: starting over cannot help where the user names one."""
     other = tmp_path / "pytest.ini"
@@ -133,6 +141,12 @@ def test_what_only_shows_something_starts_nothing(tmp_path: Path, option: str) -
     """No connection, and no run that judged nothing in the trend."""
     done = run_pytest(*on_a_trap(tmp_path), option)
     assert (done.returncode, trap(tmp_path).exists(), (tmp_path / "r").exists()) == (0, False, False), done.stdout
+
+
+def test_collecting_for_a_host_that_is_nowhere_is_a_usage_error(tmp_path: Path) -> None:
+    """It reads the inventory, and connects to nothing."""
+    done = run_pytest(*on_a_trap(tmp_path), "--host=nowhere", "--collect-only")
+    assert (done.returncode, "there is no such host; legal: there" in done.stderr) == (4, True), done.stderr
 
 
 @pytest.mark.parametrize(
@@ -262,6 +276,13 @@ def test_the_trap_works(tmp_path: Path) -> None:
     [
         ["--strct"],
         ["-n", "2"],
+        ["-p", "xdist", "-n", "2"],
+        ["-p", "xdist", "-d", "--tx", "2*popen"],
+        ["--lf"],
+        ["--ff"],
+        ["--sw"],
+        ["--report-dir="],
+        ["--inventory="],
         ["tests_verify/nope.py"],
         ["tests_verify/test_health.py::test_nope"],
         ["-k", "health and"],

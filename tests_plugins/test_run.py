@@ -122,6 +122,27 @@ def test_a_hosts_name_cannot_leave_the_report_directory() -> None:
     assert "/" not in make_run(name="../../etc/x y").run_id
 
 
+@pytest.mark.parametrize(("kept", "lost"), list(itertools.combinations((Exit.REFUSED, Exit.DIRTY, Exit.INTERNAL), 2)))
+def test_a_run_that_ends_for_two_reasons_keeps_the_one_that_comes_first(kept: Exit, lost: Exit) -> None:
+    """An undo that is owed is told, whatever else broke then."""
+    for first, second in ((kept, lost), (lost, kept)):
+        run = make_run()
+        run.stop(first, str(first))
+        run.stop(second, str(second))
+        assert run.stopped == (kept, str(kept))
+
+
+def test_a_file_that_cannot_be_collected_is_not_green() -> None:
+    """Its checks are missing, and all the others may well have passed."""
+    run = make_run()
+    run.results["x"] = make_result(Outcome.PASSED)
+    run.break_off("tests_verify/test_x.py cannot be collected")
+    assert (run.exit_code(1), run.notes) == (
+        Exit.UNJUDGED,
+        ["a fault in the suite: tests_verify/test_x.py cannot be collected"],
+    )
+
+
 def test_a_skip_that_nothing_red_explains_is_unjudged() -> None:
     """Redis stopped and its own check not selected: what is blocked by it must not be green."""
     run = make_run()

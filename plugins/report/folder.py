@@ -35,7 +35,11 @@ def link_latest(path: Path) -> None:
     link = path.parent / "latest"
     new = path.parent / f".latest-{path.name}"
     new.symlink_to(path.name)
-    os.replace(new, link)  # noqa: PTH105 - Path.replace would follow nothing either, but os.replace says atomic
+    try:
+        os.replace(new, link)  # noqa: PTH105 - Path.replace would follow nothing either, but os.replace says atomic
+    except OSError:
+        new.unlink()
+        raise
 
 
 def copy(folder: Path, wanted: Mapping[str, Path]) -> Iterator[str]:
