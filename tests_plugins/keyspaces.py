@@ -23,7 +23,7 @@ from tests_plugins.staging import REDIS, REDIS_6_2, REDIS_8, VALKEY, Stack, Stag
 from twin.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from plugins.saving import Limits, Saved
     from plugins.target.model import Command, Container, Wire
@@ -52,6 +52,16 @@ class Place:
         if isinstance(reply, ReplyError):
             raise reply
         return reply
+
+    def ask_all(self, commands: Sequence[Sequence[str | bytes | float]], database: int = 0) -> list[Any]:
+        """Several commands in one trip, which in a container may be a process of its own; an error is raised."""
+        words = [("SELECT", database), *commands, ("SELECT", 0)]
+        asked = [tuple(word if isinstance(word, bytes | int) else str(word) for word in command) for command in words]
+        replies = self.client.ask(asked)
+        for reply in replies:
+            if isinstance(reply, ReplyError):
+                raise reply
+        return replies[1:-1]
 
     def save(self, limits: Limits | None = None) -> Saved:
         """Save its keys, but for the suite's own."""
@@ -122,11 +132,40 @@ def contents(place: Place) -> dict[Key, object]:
     """Every key by database, its value as its own type's commands show it, without an order where there is none."""
     found: dict[Key, object] = {}
     for database in _databases(place):
-        place.ask("SELECT", database)
-        for key in place.ask("KEYS", "*"):
-            found[database, key] = _value(place, key)
-    place.ask("SELECT", 0)
+        (keys,) = place.ask_all([("KEYS", "*")], database)
+        kinds = place.ask_all([("TYPE", key) for key in keys], database)
+        plain = {key: kind for key, kind in zip(keys, kinds, strict=True) if kind != b"stream"}
+        values = place.ask_all([_READ[kind](key) for key, kind in plain.items()], database)
+        found |= {(database, key): _unordered(plain[key], value) for key, value in zip(plain, values, strict=True)}
+        found |= {(database, key): _stream(place, database, key) for key in keys if key not in plain}
     return found
+
+
+#: What shows a value of each type but a stream's.
+_READ: dict[bytes, Callable[[bytes], Command]] = {
+    b"string": lambda key: ("GET", key),
+    b"list": lambda key: ("LRANGE", key, 0, -1),
+    b"set": lambda key: ("SMEMBERS", key),
+    b"zset": lambda key: ("ZRANGE", key, 0, -1, "WITHSCORES"),
+    b"hash": lambda key: ("HGETALL", key),
+}
+
+
+def _unordered(kind: bytes, value: Any) -> object:
+    match kind:
+        case b"set":
+            return sorted(value)
+        case b"hash":
+            return sorted(zip(value[::2], value[1::2], strict=True))
+        case _:
+            return value
+
+
+def _stream(place: Place, database: int, key: bytes) -> object:
+    entries, groups = place.ask_all([("XRANGE", key, "-", "+"), ("XINFO", "GROUPS", key)], database)
+    pending = place.ask_all([("XPENDING", key, group[1], "-", "+", 100) for group in groups], database)
+    # How long ago each was delivered goes on growing.
+    return entries, groups, [[entry[:2] + entry[3:] for entry in one] for one in pending]
 
 
 #: The clock and what a key has left, at one moment: between two trips a busy machine may take its time.
@@ -146,29 +185,6 @@ def expiries(place: Place) -> dict[Key, int]:
 def _databases(place: Place) -> list[int]:
     info = place.ask("INFO", "keyspace")
     return [int(line.partition(":")[0][2:]) for line in info.decode().splitlines() if line.startswith("db")]
-
-
-def _value(place: Place, key: bytes) -> object:
-    match place.ask("TYPE", key):
-        case b"string":
-            return place.ask("GET", key)
-        case b"list":
-            return place.ask("LRANGE", key, 0, -1)
-        case b"set":
-            return sorted(place.ask("SMEMBERS", key))
-        case b"zset":
-            return place.ask("ZRANGE", key, 0, -1, "WITHSCORES")
-        case b"hash":
-            fields = place.ask("HGETALL", key)
-            return sorted(zip(fields[::2], fields[1::2], strict=True))
-        case b"stream":
-            groups = place.ask("XINFO", "GROUPS", key)
-            pending = [place.ask("XPENDING", key, group[1], "-", "+", 100) for group in groups]
-            # How long ago each was delivered goes on growing.
-            kept = [[entry[:2] + entry[3:] for entry in one] for one in pending]
-            return place.ask("XRANGE", key, "-", "+"), groups, kept
-        case other:
-            raise AssertionError(other)
 
 
 #: Keys that have broken scripts before.
@@ -226,9 +242,7 @@ EVERY_TYPE: tuple[tuple[str | bytes | float, ...], ...] = (
 
 def fill(place: Place) -> None:
     """Put every type there is into an empty Redis."""
-    place.ask("FLUSHALL")
-    for command in EVERY_TYPE:
-        place.ask(*command)
+    place.ask_all([("FLUSHALL",), *EVERY_TYPE])
 
 
 def fields_expire(place: Place) -> bool:
@@ -265,11 +279,10 @@ keyspaces = st.dictionaries(st.tuples(st.sampled_from([0, 1, 15]), st.binary(max
 
 def put(place: Place, keyspace: dict[Key, tuple[str, tuple[bytes, ...]]]) -> None:
     """Put a keyspace into an emptied Redis."""
-    place.ask("FLUSHALL")
+    puts: list[Sequence[str | bytes | float]] = [("FLUSHALL",)]
     for (database, key), (command, values) in keyspace.items():
-        place.ask("SELECT", database)
-        place.ask(command, key, *values)
-    place.ask("SELECT", 0)
+        puts += [("SELECT", database), (command, key, *values)]
+    place.ask_all(puts)
 
 
 def evicted(place: Place) -> int:
