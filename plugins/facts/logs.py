@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from plugins.facts.addressee import SOME_REDIS
 from plugins.facts.failures import is_failure
 from plugins.facts.records import join
+from plugins.giveaways import without_giveaways
 from plugins.verdict import Unjudged
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def brief(record: Record) -> str:
     """A record in one line: how it begins, and the exception that it ends with."""
     telling = record.exceptions or record.lines
     parts = [telling[0], telling[-1]] if len(telling) > 1 else list(telling)
-    clean = [_USERINFO.sub("***@", part) for part in parts]  # before anything is cut off that tells it
+    # Before anything is cut off that tells it; whoever logs in is nobody's business either.
+    clean = [_USERINFO.sub("***@", without_giveaways(part)) for part in parts]
     line = " … ".join(part if len(part) <= _QUOTED else f"{part[:_QUOTED]}…" for part in clean)
     return f"{record.at:%H:%M:%S} {line}"
