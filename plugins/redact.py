@@ -12,34 +12,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
+from plugins import giveaways
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from plugins.inventory import Host
 
-MASK = "***"
+MASK = giveaways.MASK
 
 #: Shorter secrets are only masked where they stand alone: ``a`` would take every report to pieces.
 _SHORTEST = 4
 #: Fewer characters of Base64 than these could be anything.
 _SHORTEST_BASE64 = 8
-
-#: Secrets that nobody declared but whose place gives them away: a password in an address, in Redis's own
-#: configuration, in the variables and options of redis-cli, and in an ACL rule. The first group stays. Each begins with
-#: plain characters, which makes it twenty times as fast as one expression for all.
-_GIVEAWAYS = tuple(
-    re.compile(expression, re.MULTILINE)
-    for expression in (
-        r"(://[^\s/@:\"'<>]{0,200}:)[^\s/@\"'<>…]{1,500}(?=@|[\"']?…)",
-        r"(--(?:requirepass|masterauth|pass)[\s\"',=]{0,5})(?![\s\"'$])[^\s\"']+",
-        r"(REDISCLI_AUTH=[\s\"',]{0,5})(?![\s\"'$])[^\s\"']+",
-        r"(requirepass(?<=^requirepass)[ \t]+)\S+(?=\s*$)",
-        r"(masterauth(?<=^masterauth)[ \t]+)\S+(?=\s*$)",
-        r"(on (?<=\bon )[>#])\S+",
-        r"(off (?<=\boff )[>#])\S+",
-    )
-)
-
 
 #: Where a text was cut, which the suite, Redis and the engine mark so; and what may stand between there and what is
 #: left of the text: quotes, blanks, and the bytes of a character that was cut, too.
@@ -76,9 +61,7 @@ class Redactor:
             text = self._without_whole(self._without_pieces(text))
         for lone in self._lone:
             text = lone.sub(MASK, text)
-        for giveaway in _GIVEAWAYS:
-            text = giveaway.sub(rf"\1{MASK}", text)
-        return text
+        return giveaways.without_giveaways(text)
 
     def data(self, value: object) -> object:
         """The same for the strings inside plain data (dicts, lists, tuples), before it is written as JSON.

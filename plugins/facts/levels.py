@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
+
+from plugins.facts.harmless import without_loggers
 
 QUIET = frozenset({"trace", "debug", "info", "notice", "success"})
 LOUD = frozenset(
@@ -12,6 +15,11 @@ LOUD = frozenset(
 _LEVELS = "|".join(sorted(QUIET | LOUD, key=len, reverse=True))
 _LEVEL_AT = 120  # characters from the record's start in which its level stands
 _JSON_MOST = 65_536  # characters of a line that may be JSON
+_KEYS = ("level", "levelname", "severity", "lvl", "log.level", "loglevel", "levelno")
+#: Levels as numbers, each with the least that stands for it: Python's, and those of Node's loggers.
+_PYTHON = ((50, "critical"), (40, "error"), (30, "warning"), (20, "info"), (10, "debug"))
+_BUNYAN = ((60, "fatal"), (50, "error"), (40, "warn"), (30, "info"), (20, "debug"), (10, "trace"))
+_MILLISECONDS = 10**12  # since the epoch, since 2001; Python counts seconds
 
 _LEVEL = re.compile(
     rf"level[\"']?\s{{0,4}}[=:]\s{{0,4}}[\"']?(?P<pair>{_LEVELS})\b"
@@ -49,7 +57,7 @@ def level_of(line: str) -> str | None:
     if stated is not None:
         return stated
     found = _LEVEL.search(line[:_LEVEL_AT])
-    if found is None or FAILURE.search(line[: found.start()]) or _is_command(line, found):
+    if found is None or FAILURE.search(without_loggers(line[: found.start()])) or _is_command(line, found):
         return None
     return next(group for group in found.groups() if group).lower()
 
@@ -73,8 +81,15 @@ def _json_level(line: str) -> str | None:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    for key in ("level", "levelname", "severity", "lvl", "log.level", "loglevel"):
-        value = entry.get(key) if isinstance(entry, dict) else None
-        if isinstance(value, str) and value.lower() in QUIET | LOUD:
-            return value.lower()
-    return None
+    values = [entry.get(key) for key in _KEYS] if isinstance(entry, dict) else []
+    words = [value.lower() for value in values if isinstance(value, str) and value.lower() in QUIET | LOUD]
+    if words:
+        return words[0]
+    return next((_of_number(value, entry) for value in values if type(value) is int), None)
+
+
+def _of_number(number: int, entry: dict[str, Any]) -> str | None:
+    """The level that a number stands for: 30 is a warning in Python, and news in what looks like pino or bunyan."""
+    milliseconds = type(entry.get("time")) is int and entry["time"] >= _MILLISECONDS
+    bunyan = milliseconds or {"pid", "hostname"} <= entry.keys()
+    return next((word for least, word in (_BUNYAN if bunyan else _PYTHON) if number >= least), None)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plugins.facts import asking, container
+from plugins.facts.addressee import Addressee
 from plugins.facts.bond import Bond
 from plugins.facts.causes import Chain
 from plugins.facts.engine import Introduction
-from plugins.facts.logs import Addressee, Story, tell
+from plugins.facts.logs import Story, tell
 from plugins.probe import CARRIER, Answer, Vantage
 from plugins.since import Clocks, Since, SinceRequest, resolve
 from plugins.target.model import ServiceAmbiguous, ServiceMissing, TargetError

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _HEAD, _TAIL = 8192, 2048  # characters of a line that are kept
 _LINES = 400  # of a record: the first and the last half of a longer one
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+_FRAME = re.compile(r"[\s|]{1,200}File \\{0,3}\"")
+_INLINE_BREAK = re.compile(r"\\{1,3}n")  # in a traceback that is a string of JSON
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -56,6 +59,32 @@ class Record:
     def exceptions(self) -> tuple[str, ...]:
         """The unindented lines: announcement and exceptions, without frames."""
         return tuple(line for line in self.lines if line and not line[0].isspace() and _TRACEBACK not in line)
+
+    @property
+    def told(self) -> str:
+        """The record as one text without the frames of its tracebacks, which name whatever a request goes through."""
+        return "\n".join(self._parted[0])
+
+    @property
+    def frames(self) -> tuple[str, ...]:
+        """The lines of its tracebacks' frames, the innermost of the last one at the end."""
+        return self._parted[1]
+
+    @cached_property
+    def _parted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if not self.has_traceback:
+            return self.lines, ()
+        told: list[str] = []
+        frames: list[str] = []
+        depth: int | None = None
+        for line in (part for whole in self.lines for part in _INLINE_BREAK.split(whole)):
+            indent = len(line) - len(line.lstrip(" \t|"))
+            if _FRAME.match(line):
+                depth = indent
+            elif depth is not None and indent < depth:
+                depth = None
+            (told if depth is None else frames).append(line)
+        return tuple(told), tuple(frames)
 
 
 def clean(text: str) -> str:
