@@ -59,7 +59,11 @@ def test_restart_count_is_steady(check: Check, facts: Facts) -> None:
 
 @pytest.mark.advice
 @pytest.mark.runbook("Restart Redis")
-@pytest.mark.remedy("{compose} config {redis_service}")
+@pytest.mark.remedy(
+    "{compose} config --no-interpolate {redis_service} | grep -n restart:\n"
+    "# write it into the Compose file, under {redis_service}: restart: unless-stopped\n"
+    "{docker} update --restart unless-stopped $({compose} ps -aq {redis_service})   # now, without a restart"
+)
 def test_restart_policy_brings_it_back(check: Check, facts: Facts) -> None:
     """The restart policy brings Redis back after a crash and after a reboot: always or unless-stopped."""
     opinion = returns(facts.redis_container)
@@ -80,7 +84,7 @@ def test_image_is_as_declared(check: Check, facts: Facts, host: Host) -> None:
 
 @pytest.mark.advice  # a host may publish only what stands beside Redis, as a page to look at it
 @pytest.mark.runbook("Check Connections")
-@pytest.mark.remedy("{compose} port {redis_service} 6379\n{compose} up -d {redis_service}")
+@pytest.mark.remedy("{compose} port {redis_service} {redis_port}\n{compose} up -d {redis_service}")
 def test_published_ports_lead_to_redis(check: Check, facts: Facts, host: Host) -> None:
     """Where the container of Redis publishes ports, one of them leads to Redis."""
     check.expected = f"a published port leads to {host.redis_port}"
