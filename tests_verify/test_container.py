@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plugins.facts.container import oom, ports, returns, same_image
+from plugins.facts.container import RESTARTS, oom, ports, returns, same_image
 from plugins.facts.mends import after_standing
 
 if TYPE_CHECKING:
@@ -47,6 +47,19 @@ def test_redis_is_not_oom_killed(check: Check, facts: Facts) -> None:
     assert opinion.well, opinion.detail
 
 
+@pytest.mark.gate
+@pytest.mark.runbook("Check Connections")
+@pytest.mark.remedy(
+    "{docker} stats --no-stream $({compose} ps -q {backend_service})\n"
+    "{compose} logs --tail 100 {backend_service}   # what took it; then raise the container's own limit, or take less"
+)
+def test_backend_is_not_oom_killed(check: Check, facts: Facts) -> None:
+    """The kernel has killed nothing in a container of the backend for want of memory."""
+    opinion = oom(*facts.running_backends)
+    check.observed = opinion.detail
+    assert opinion.well, opinion.detail
+
+
 @pytest.mark.advice
 @pytest.mark.runbook("Restart Redis")
 @pytest.mark.remedy("{compose} logs --tail 100 {redis_service}")
@@ -55,6 +68,16 @@ def test_restart_count_is_steady(check: Check, facts: Facts) -> None:
     restarts = facts.restarts.growth("restarts by the engine", "restart_count")
     check.observed = restarts.describe()
     assert restarts.judged == 0, restarts.describe()
+
+
+@pytest.mark.advice
+@pytest.mark.runbook("Check Connections")
+@pytest.mark.remedy("{compose} logs --tail 100 {backend_service}")
+def test_backend_restart_count_is_steady(check: Check, facts: Facts) -> None:
+    """The engine has not had to restart a container of the backend since the last look."""
+    restarts = facts.backend_restarts.by_name("restarts by the engine", RESTARTS)
+    check.observed = restarts.describe()
+    assert restarts.offenders == ()
 
 
 @pytest.mark.advice

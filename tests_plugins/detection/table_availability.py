@@ -126,6 +126,11 @@ ROWS = (
         warned={"container/restart_count_is_steady": "1 restarts by the engine since"},
     ),
     Row(
+        "the backend has crashed and is back",
+        (Act("crash", BACKEND), Later()),
+        warned={"container/backend_restart_count_is_steady": '_staging-1" 1'},
+    ),
+    Row(
         "Redis was restarted a moment ago, and nobody says when",
         (Logged(_LOST), Act("restart", REDIS), Later(), Unsaid(), Declared({"windows": {"restart": 60}})),
         skipped={"checklist/no_connection_errors_in_logs": "its window of 60 s is not over"},

@@ -11,7 +11,6 @@ from tests_plugins.detection.docker_breaks import (
     NoServer,
     OneOff,
     OutOfDisk,
-    OutOfMemory,
     OverAndOver,
     Recreated,
     Removed,
@@ -20,6 +19,7 @@ from tests_plugins.detection.docker_breaks import (
     SmallDisk,
     Updated,
 )
+from tests_plugins.detection.oom_breaks import Glutton, OutOfMemory
 from tests_plugins.detection.redis_breaks import COUNTS_ARE_FORGOTTEN, Config, Held
 from tests_plugins.detection.row import Row
 from tests_plugins.staging import REDIS_6_2
@@ -51,6 +51,11 @@ ROWS = (
         (OutOfMemory(), Later()),
         failed={"container/redis_is_not_oom_killed": "the kernel killed a process for want of memory"},
         warned={"container/restart_count_is_steady": "1 restarts by the engine since"},
+    ),
+    Row(
+        "the backend was killed for want of memory, and is back",
+        (Glutton(), Later()),
+        failed={"container/backend_is_not_oom_killed": "the kernel killed a process for want of memory"},
     ),
     Row(
         "maxmemory 0 in a limited container",
