@@ -125,6 +125,12 @@ def test_which_restart_policies_bring_it_back(policy: str, well: bool) -> None:
         ("redis:7", "redis", False),
         ("redis@sha256:00", "redis@sha256:00", True),
         ("sha256:ff", "redis:7", True),
+        ("redis:7", "redis:7@sha256:00", True),
+        ("redis:7", "docker.io/library/redis:7@sha256:00", True),
+        ("redis:7", "redis:6@sha256:00", False),
+        ("redis:7@sha256:00", "redis:7@sha256:00", True),
+        ("redis:7@sha256:00", "redis:7@sha256:11", False),
+        ("redis:7@sha256:00", "redis:7", False),
     ],
 )
 def test_images_are_compared_by_their_whole_name(declared: str, image: str, well: bool) -> None:

@@ -138,11 +138,16 @@ def normal_image(name: str) -> str:
     return name if ":" in last or "@" in last else f"{name}:latest"
 
 
+def _made_of(image: str, declared: str) -> bool:
+    """Whether an image's name is the declared one; a digest after the tag only matters where one is declared."""
+    return normal_image(declared) in {normal_image(image), normal_image(image.partition("@")[0])}
+
+
 def same_image(container: Container, declared: str | None) -> Opinion:
     """Whether the container was made of the declared image. Raises ``NotApplicable`` where none is declared."""
     if declared is None:
         raise NotApplicable("the inventory declares no image")
-    same = normal_image(declared) in {normal_image(container.image), container.image_id}
+    same = declared == container.image_id or _made_of(container.image, declared)
     return Opinion(same, f"{container.name} was made of {container.image or container.image_id}")
 
 
