@@ -78,7 +78,7 @@ class Recreated:
         scene.disrupted = True
         host = real(scene)
         changed = json.dumps({"services": {self.service: self.changes}})
-        text = changed.replace('"ports": ', '"ports": !override ').replace(BRIDGE, _bridge())
+        text = changed.replace('"ports": ', '"ports": !override ').replace(BRIDGE, bridge())
         (host.folder / _OVERRIDE).write_text(text, encoding="utf-8")
         up = ("up", "--detach", "--no-deps", self.service)
         scene.mend(host.compose, *up)
@@ -98,7 +98,7 @@ def remove(host: StagingHost, service: str) -> None:
         docker("rm", "--force", "--volumes", *found)
 
 
-def _bridge() -> str:
+def bridge() -> str:
     """The machine's address on the engine's own bridge."""
     return docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}")
 
@@ -142,12 +142,13 @@ class OverAndOver:
     """The engine has started the container again and again, and waits longer and longer before it does."""
 
     times: int = 7  # it then waits for 6.4 s
+    service: str = REDIS
 
     marks: ClassVar[bool] = True
 
     def inflict(self, scene: Scene) -> None:
         """Wait for that."""
-        container = real(scene).container(REDIS)
+        container = real(scene).container(self.service)
         eventually(
             lambda: docker("inspect", "-f", "{{.State.Status}} {{.RestartCount}}", container),
             lambda seen: seen == f"restarting {self.times}",

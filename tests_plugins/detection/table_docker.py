@@ -22,6 +22,7 @@ from tests_plugins.detection.docker_breaks import (
 from tests_plugins.detection.oom_breaks import Glutton, OutOfMemory
 from tests_plugins.detection.redis_breaks import COUNTS_ARE_FORGOTTEN, Config, Held
 from tests_plugins.detection.row import Row
+from tests_plugins.detection.sharing_breaks import Sharing
 from tests_plugins.staging import REDIS_6_2
 
 _APPLICATION = ("python", "-m", "app")
@@ -40,6 +41,11 @@ ROWS = (
         "Redis starts over and over",
         (Recreated({"command": ["redis-server", "--no-such-directive", "1"]}), OverAndOver()),
         failed={"container/redis_is_running": "is restarting, exit code 1"},
+    ),
+    Row(
+        "the backend starts over and over",
+        (Recreated({"command": ["false"]}, service=BACKEND), OverAndOver(service=BACKEND)),
+        failed={"container/backend_is_running": "is restarting, exit code 1"},
     ),
     Row(
         "the restart policy is no",
@@ -145,6 +151,12 @@ ROWS = (
         "a client that belongs to nobody",
         (Held(commands=[("CLIENT", "SETNAME", "stranger")], seen_as="name=stranger"),),
         warned={"connections/connections_have_an_owner": '"stranger"'},
+    ),
+    Row("Redis shares the network of a proxy", (Sharing(),)),
+    Row(
+        "Redis shares the network of a proxy that publishes it beyond loopback",
+        (Sharing(f"{BRIDGE}::6379"),),
+        failed={"configuration/not_published_without_a_password": "without a password"},
     ),
     Row("one-off containers of Redis and the backend", (OneOff(), OneOff("redis_staging"))),
     Row(
