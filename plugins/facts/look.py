@@ -201,8 +201,8 @@ class Look:
     def _link(self) -> Chain:
         standing = self.redis.get()
         inside, outside = _heard(self.exec_ping, Vantage.EXEC_PING), _heard(self.ping, Vantage.PING)
-        tls = lambda: asking.speaks_tls(self._wire.get())  # noqa: E731 - asked where a PING was cut off only
-        chain = secured(Chain(standing, inside, outside), self._target.host.redis_port, tls)
+        chain = Chain(standing, inside, outside)
+        chain = secured(chain, self._target.host.redis_port, lambda: asking.speaks_tls(self._wire.get()))
         if chain.other_server() is None:
             return chain
         # A restart between the two questions looks the same as two servers: only asking again tells.
