@@ -46,9 +46,10 @@ def canary_commands(key: bytes, value: bytes) -> tuple[Command, ...]:
 def read_canary(replies: Sequence[Reply], value: bytes, namespace: str, *, replica: bool = False) -> Answer:
     """What the four replies of ``canary_commands`` mean; ``replica``: the inventory declares that it is one."""
     written, got, ttl, _ = replies
-    for reply in (written, got, ttl):
+    for command, reply in (("psetex", written), ("get", got), ("pttl", ttl)):
         if isinstance(reply, ReplyError) and reply.code == "NOPERM":
-            mend = f"give the ACL user ~{namespace}* or set canary = false / namespace"
+            wanted = f"~{namespace}*" if _about_a_key(reply) else f"+{command}"
+            mend = f"grant {wanted}, or set canary = false / namespace"
             return unasked(Vantage.WRITE, f"the ACL user may not write the canary key: {mend} ({reply})", reply.code)
     if isinstance(written, ReplyError):
         return _refused(written, replica=replica)
@@ -60,6 +61,11 @@ def read_canary(replies: Sequence[Reply], value: bytes, namespace: str, *, repli
     if not (isinstance(ttl, int) and 0 < ttl <= _LIFE_MS):
         return unwell(Vantage.WRITE, f"the key was written to live {_LIFE_MS} ms, PTTL says {as_text(ttl)}")
     return well(Vantage.WRITE, f"written, read back, expiring in {ttl} ms, deleted")
+
+
+def _about_a_key(error: ReplyError) -> bool:
+    """Whether NOPERM is about the key, by the words of Redis 6 and 7 alike, and not about the command."""
+    return "access" in str(error) and "key" in str(error)
 
 
 def _refused(error: ReplyError, *, replica: bool) -> Answer:

@@ -6,6 +6,7 @@ each. Reading a value counts as a use of the key for an LRU or LFU policy; type,
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ _SHORTEST_WAIT_S = 1.0  # a reply under way is not given up for the last millise
 _GLOB = frozenset(b"*?[\\")
 _SCAN_COUNT = 5_000  # keys a trip: 2 to 3 ms of Redis's time
 _ELEMENTS = 5
+_ETERNAL = -1  # PTTL of a key that never expires
 _REFUSED = "?"  # the type of a key that the user may not ask for
 _STRING_BYTES = 200
 #: A collection that is no larger is read without a look at its elements; in a larger one they must be small on average.
@@ -54,7 +56,7 @@ class InspectedKey:
 
     name: bytes
     type: str
-    ttl_s: float | None = None  # seconds to live; None: it never expires
+    ttl_s: float | None = None  # seconds to live; infinite: it never expires
     size_bytes: int | None = None  # as MEMORY USAGE estimates it
     elements: int | None = None  # bytes of a string, else entries
     preview: Reply = None  # the first bytes, or a few elements, as Redis sent them
@@ -156,12 +158,19 @@ def _described(wire: Wire, names: Sequence[bytes]) -> list[InspectedKey]:
             InspectedKey(
                 name,
                 kind.decode(errors="backslashreplace") if isinstance(kind, bytes) else _REFUSED,
-                ttl_s=ttl_ms / 1000 if isinstance(ttl_ms, int) and ttl_ms >= 0 else None,
+                ttl_s=_ttl_s(ttl_ms),
                 size_bytes=size if isinstance(size, int) else None,
                 withheld=refused,
             )
         )
     return keys
+
+
+def _ttl_s(ttl_ms: Reply) -> float | None:
+    """The seconds to live by PTTL's answer: -1 is for ever, and -2 a key that has gone meanwhile."""
+    if ttl_ms == _ETERNAL:
+        return math.inf
+    return ttl_ms / 1000 if isinstance(ttl_ms, int) and ttl_ms >= 0 else None
 
 
 def _with_previews(wire: Wire, keys: Sequence[InspectedKey]) -> list[InspectedKey]:

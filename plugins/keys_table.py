@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,17 @@ def _row(key: InspectedKey) -> tuple[str, ...]:
     return (
         shown(key.name, limit=_NAME_WIDTH),
         _escaped(key.type),
-        "never expires" if key.ttl_s is None else span(key.ttl_s),
+        _expiry(key.ttl_s),
         "?" if key.size_bytes is None else size(key.size_bytes),
         "" if key.elements is None else plural(key.elements, unit, "entries" if unit == "entry" else None),
         f"({_escaped(key.withheld)})" if key.withheld else _cut(_preview(key), _PREVIEW_WIDTH),
     )
+
+
+def _expiry(ttl_s: float | None) -> str:
+    if ttl_s is None:
+        return "?"
+    return "never expires" if ttl_s == math.inf else span(ttl_s)
 
 
 def _summary(inspection: Inspection) -> str:

@@ -190,9 +190,11 @@ def _to_redis(host: Host) -> Part:
     again = "only where two servers seem to answer: once more, over a connection of its own"
     untold = "only where the backend's connections can be told in no other way: once more"
     bond = [Question(_command(QUESTIONS["clients"]), untold)] if host.backend_service is not None else []
+    mute = "only where Redis hangs up on a PING without a word: on a connection of its own, instead of a command"
     return Part(
         f"to Redis of {host.redis_service}, database {host.redis_db}",
         [
+            Question("a TLS handshake's first message", mute),
             *(Question(_command(command)) for command in (*SAID_OUTSIDE, *QUESTIONS.values())),
             *(Question(_command(command), again) for command in SAID_OUTSIDE),
             *bond,

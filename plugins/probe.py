@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from plugins.target.model import SUITE_NAME, CannotAsk, CarrierFailed, TargetError, TimedOut
+from plugins.target.model import SUITE_NAME, CannotAsk, CarrierFailed, NotPermitted, TargetError, TimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +53,8 @@ TIMEOUT = "TIMEOUT"
 DETOUR = "DETOUR"
 #: ``Answer.code`` where what carries the question failed (SSH, the engine): ``ok`` is None, and may be more next time.
 CARRIER = "CARRIER"
+#: ``Answer.code`` where Redis wants TLS, and where the ACL user may not enter the database: the suite's own lack.
+TLS, FORBIDDEN = "TLS", "FORBIDDEN"
 #: ``Answer.code`` of a write that a replica refused; no verdict (``ok`` None) where one is declared.
 READONLY = "READONLY"
 
@@ -99,6 +101,8 @@ def timed(vantage: Vantage, work: Callable[[], Answer]) -> Answer:
         answer = work()
     except TimedOut as error:
         answer = unwell(vantage, f"no answer in time: {error}", TIMEOUT)
+    except NotPermitted as error:
+        answer = unwell(vantage, str(error), FORBIDDEN)
     except CannotAsk as error:
         carrier = CARRIER if isinstance(error, CarrierFailed) else ""
         answer = unasked(vantage, f"could not be asked: {error}", carrier)

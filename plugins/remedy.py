@@ -158,6 +158,7 @@ FIELDS = {
         in_project=True,
     ),
     "readiness": Field("curl of the readiness address, body and status, from where it is asked", _readiness),
+    "redis_port": Field("Redis's port inside its container", lambda host: str(host.redis_port)),
     "redis_service": Field("Redis's service", lambda host: _service(host.redis_service)),
     "backend_service": Field("the backend's service", _backend_service),
     "policy": Field("the declared maxmemory-policy", lambda host: shlex.quote(host.policy or "POLICY")),

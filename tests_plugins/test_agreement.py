@@ -25,7 +25,7 @@ from plugins.facts.readiness import Kind, Readiness
 from plugins.facts.sockets import plain, read_sockets
 from plugins.facts.tracing import Seen, trace
 from plugins.inventory import Environment, Host
-from plugins.probe import CREDENTIALS, DETOUR, REFUSED, TIMEOUT, Answer, Vantage
+from plugins.probe import CREDENTIALS, DETOUR, FORBIDDEN, REFUSED, TIMEOUT, TLS, Answer, Vantage
 from plugins.target.model import Completed, Container
 from plugins.verdict import Blocked, NotApplicable, Unjudged
 from tests_plugins.hostile import hostile
@@ -303,11 +303,31 @@ def test_refused_credentials_are_no_red_redis_while_the_application_is_let_in() 
     """A pipeline's secret that is out of date must roll nothing back."""
     refused = replace(answer(Vantage.EXEC_PING, ok=False, code=CREDENTIALS), detail="WRONGPASS")
     declared = replace(HOST, redis_password_env="VARIABLE")  # noqa: S106 - the name of a variable
-    assert causes.weigh(refused, HOST, vouched=False).ok is False
+    for host in (replace(HOST, backend_service="backend"), replace(HOST, readiness_url="http://localhost/ready")):
+        assert causes.weigh(refused, host, vouched=False).ok is False
     with pytest.raises(Unjudged, match=r"WRONGPASS - but the application is let in: .*: VARIABLE$"):
         causes.weigh(refused, declared, vouched=True)
     with pytest.raises(Unjudged, match="add redis_password_env to the inventory"):
         causes.weigh(refused, HOST, vouched=True)
+
+
+def test_refused_credentials_without_anybody_to_vouch_are_no_verdict() -> None:
+    """Redis answered, in words that only tell what the suite lacks."""
+    refused = replace(answer(Vantage.EXEC_PING, ok=False, code=CREDENTIALS), detail="NOAUTH")
+    with pytest.raises(Unjudged, match=r"NOAUTH - and nobody else can say .*: add redis_password_env"):
+        causes.weigh(refused, HOST, vouched=False)
+
+
+@pytest.mark.parametrize("code", [TLS, FORBIDDEN])
+def test_what_the_suite_cannot_do_is_no_verdict_on_redis(code: str) -> None:
+    """Nor does it excuse the backend, or make a readiness that says ok a liar."""
+    known = chain(inside=False, outside=False, code=code)
+    assert known.exec_ping is not None
+    with pytest.raises(Unjudged):
+        causes.weigh(known.exec_ping, replace(HOST, backend_service="backend"), vouched=False)
+    known.excuse()
+    report = says(Kind.OK)
+    assert causes.doubt(known, report, report.answer(redis_optional=True)).ok
 
 
 def test_a_port_where_nothing_listens_is_doubted_while_the_application_is_well() -> None:
@@ -395,6 +415,8 @@ def closed(remote: str, ago_s: float) -> str:
         (row("172.18.0.7:40000", "172.18.0.2:6379"), False),
         (row("172.18.0.3:40000", "172.18.0.2:6379", state="0A"), False),
         (row("172.18.0.3:40000", "10.0.0.1:16379"), None),
+        (row("172.18.0.3:40000", "172.18.0.2:6380"), None),
+        (row("172.18.0.3:40000", "172.18.0.2:6380") + "\n" + row("172.18.0.3:40001", OTHER), False),
         ("", False),
     ],
     ids=[
@@ -412,6 +434,8 @@ def closed(remote: str, ago_s: float) -> str:
         "not its own",
         "listening",
         "host",
+        "another port of Redis's",
+        "another port of Redis's, and elsewhere",
         "none",
     ],
 )
@@ -444,6 +468,12 @@ def test_what_need_not_connect_by_tcp_proves_nothing_by_silence(
 ) -> None:
     """With a check of the inventory's own, or a shared unix socket, only a connection to another Redis is red."""
     assert by_trace(table, BACKEND, REDIS, TIMES, around).connected is connected
+
+
+def test_another_port_on_loopback_is_another_redis() -> None:
+    """There an address is the whole machine's."""
+    here = Place.of(["127.0.0.1"], 6379)
+    assert by_trace(row("172.18.0.3:40000", "127.0.0.1:6380"), BACKEND, here, TIMES, NOTHING).connected is False
 
 
 @pytest.mark.parametrize(

@@ -580,3 +580,21 @@ def test_a_docker_command_that_is_not_there(here: Project) -> None:
         pytest.raises(Unreachable, match="/no/such/docker"),
     ):
         stack.containers("redis_staging")
+
+
+def test_a_redis_in_another_containers_network_is_where_that_one_is() -> None:
+    """Its address, and what it publishes; the backend's own addresses stay its own."""
+    sleeps = service(entrypoint=["sleep", "600"])
+    services = {
+        "proxy": {**sleeps, "ports": ["127.0.0.1::6379"]},
+        "redis_staging": service(network_mode="service:proxy"),
+        "backend_staging": {**sleeps, "network_mode": "service:proxy"},
+    }
+    with project(services) as made, asked(made.host) as stack:
+        (proxy,), (redis,), (backend,) = map(stack.containers, ("proxy", "redis_staging", "backend_staging"))
+        assert redis.network_mode == f"container:{proxy.id}"
+        assert (redis.addresses, redis.ports) == (proxy.addresses, proxy.ports)
+        assert proxy.addresses
+        assert proxy.ports
+        assert (backend.addresses, backend.ports) == ((), ())
+        assert stack.again(redis) == redis

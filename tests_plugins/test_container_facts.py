@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from plugins.facts.container import (
+    RESTARTS,
     Opinion,
     health,
     look,
+    look_at_all,
     missing,
     oom,
     ports,
@@ -24,7 +26,7 @@ from plugins.facts.counters import Counters, compare
 from plugins.facts.engine import Introduction, same_engine
 from plugins.facts.mends import after_answer, after_role, after_standing, since
 from plugins.inventory import Environment, Host
-from plugins.probe import CREDENTIALS, TIMEOUT, Answer, Vantage
+from plugins.probe import CREDENTIALS, Answer, Vantage
 from plugins.remedy import unknown_fields
 from plugins.target.model import Container, Engine, PortBinding
 from plugins.verdict import NotApplicable, Unjudged
@@ -123,6 +125,12 @@ def test_which_restart_policies_bring_it_back(policy: str, well: bool) -> None:
         ("redis:7", "redis", False),
         ("redis@sha256:00", "redis@sha256:00", True),
         ("sha256:ff", "redis:7", True),
+        ("redis:7", "redis:7@sha256:00", True),
+        ("redis:7", "docker.io/library/redis:7@sha256:00", True),
+        ("redis:7", "redis:6@sha256:00", False),
+        ("redis:7@sha256:00", "redis:7@sha256:00", True),
+        ("redis:7@sha256:00", "redis:7@sha256:11", False),
+        ("redis:7@sha256:00", "redis:7", False),
     ],
 )
 def test_images_are_compared_by_their_whole_name(declared: str, image: str, well: bool) -> None:
@@ -147,9 +155,7 @@ def test_the_mend_fits_the_state(state: str, words: str) -> None:
     assert unknown_fields(mend) == []
 
 
-@pytest.mark.parametrize(
-    ("code", "words"), [("OOM", "--memkeys"), (TIMEOUT, "kill {redis_service}"), ("", "as it was")]
-)
+@pytest.mark.parametrize(("code", "words"), [("OOM", "--memkeys"), ("", "as it was")])
 def test_the_mend_fits_the_answer(code: str, words: str) -> None:
     """Redis's own words narrow it; without any it stays as the check has it."""
     mend = after_answer(Answer(ok=False, detail="", took_s=0.0, vantage=Vantage.PING, code=code), "as it was", HOST)
@@ -204,9 +210,31 @@ def test_ports_published_for_whoever_shares_the_network_are_no_harm() -> None:
     assert ports(replace(redis, ports=(*redis.ports, PortBinding("127.0.0.1", 1, 6379))), 6379, [backend]).well
 
 
+def test_ports_of_the_container_whose_network_is_shared_are_no_harm() -> None:
+    """A proxy's own ports say nothing of Redis; one that leads to it does."""
+    redis = replace(ONE, network_mode="container:p1", ports=(PortBinding("", 443, 443),))
+    with pytest.raises(NotApplicable, match="whose network redis-1 shares"):
+        ports(redis, 6379)
+    assert ports(replace(redis, ports=(*redis.ports, PortBinding("127.0.0.1", 1, 6379))), 6379).well
+
+
 def test_an_oom_kill_is_red() -> None:
     """The kernel's verdict stands while the container runs on."""
     assert (oom(ONE).well, oom(replace(ONE, oom_killed=True)).well) == (True, False)
+
+
+def test_of_several_the_one_that_was_killed_is_named() -> None:
+    """A replica's trouble is not lost among the others."""
+    killed = replace(ONE, name="redis-2", oom_killed=True)
+    assert oom(ONE, killed) == Opinion(well=False, detail="the kernel killed a process for want of memory in redis-2")
+
+
+def test_the_restarts_of_replicas_are_counted_by_name() -> None:
+    """The one that crashes is named; another set of containers is a new baseline."""
+    other = replace(ONE, id="c2", name="redis-2", restart_count=4)
+    earlier, later = look_at_all([ONE, other], NOW), look_at_all([replace(other, restart_count=6), ONE], NOW)
+    assert compare(later, earlier).by_name("restarts", RESTARTS).offenders == ('"redis-2" 2',)
+    assert look_at_all([ONE], NOW).redis_run_id != later.redis_run_id
 
 
 @pytest.mark.parametrize(("before", "now", "growth"), [(0, 0, 0), (1, 3, 2)])

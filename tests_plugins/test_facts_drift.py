@@ -105,6 +105,23 @@ def test_what_was_set_by_hand_is_lost(server: Server, name: str, value: str) -> 
     assert told.startswith(f"{name} is ")
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "value"),
+    [
+        ("primaryauth", "masterauth", "geheim"),
+        ("commandlog-execution-slower-than", "slowlog-log-slower-than", "5000"),
+        ("commandlog-slow-execution-max-len", "slowlog-max-len", "7"),
+    ],
+)
+def test_valkeys_new_names_are_the_old_directives(name: str, old: str, value: str) -> None:
+    """Valkey 8.1, started with ``--NEW VALUE``, answers CONFIG GET with both; no default of the old one is lost."""
+    startup = parse_startup(("valkey-server", f"--{name}", value))
+    config = parse_config([text.encode() for known in (name, old) for text in (known, value)])
+    assert drift(startup, config).offenders == ()
+    changed = parse_config([text.encode() for known in (name, old) for text in (known, "1")])
+    assert len(drift(startup, changed).offenders) == 1
+
+
 def test_every_default_is_one_that_the_server_knows(server: Server) -> None:
     """A default under a name that no version answers to would never be compared."""
     config = live(server).config

@@ -117,6 +117,32 @@ def test_requirepass_stands_in_for_the_acl() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "offenders"),
+    [
+        ({"port": "6380"}, 1),
+        ({"port": "6379", "tls-port": "6380", "tls-auth-clients": "no"}, 1),
+        ({"port": "6379", "tls-port": "6380", "tls-auth-clients": "yes"}, 0),
+        ({"port": "6379", "tls-port": "0"}, 0),
+        ({}, 0),
+    ],
+)
+def test_another_port_that_redis_listens_on_counts_too(config: dict[str, str], offenders: int) -> None:
+    """What is published is not always what the inventory names; strangers have no certificate of the host's."""
+    container = replace(REDIS, ports=(PortBinding("127.0.0.1", 6379, 6379), PortBinding("", 7000, 6380)))
+    known = Access(lambda: OPEN, lambda: Config({"protected-mode": "no", "bind": "", **config}), lambda: (7,))
+    assert len(exposure(container, 6379, known).offenders) == offenders
+
+
+def test_a_shared_network_is_judged_by_its_owners_ports() -> None:
+    """What the other container publishes leads to Redis; of one that is not known, nothing can be said."""
+    sharing = replace(REDIS, network_mode="container:other")
+    assert exposure(sharing, 6379, access()).offenders
+    with pytest.raises(Unjudged, match="shares another container's network"):
+        exposure(replace(sharing, ports=()), 6379, access())
+    assert not exposure(replace(sharing, ports=(), addresses=("172.18.0.2",)), 6379, access()).offenders
+
+
+@pytest.mark.parametrize(
     ("bind", "offenders"), [("127.0.0.1 -::1", 0), ("* -::*", 1), ("", 1), ("127.0.0.1 10.0.0.5", 1)]
 )
 def test_on_the_hosts_own_network_bind_decides(bind: str, offenders: int) -> None:
@@ -149,7 +175,10 @@ def test_what_is_no_acl_is_unjudged(items: list[bytes | int | None]) -> None:
 @pytest.mark.parametrize(
     ("rules", "harmless"),
     [
-        ("on nopass sanitize-payload resetchannels -@all +ping +client", True),
+        ("on nopass sanitize-payload resetchannels -@all +ping +client", False),
+        ("on nopass -@all +client|kill", False),
+        ("on nopass -@all +ping (+client|pause)", False),
+        ("on nopass -@all +client|setname +client|setinfo +client|id +client|getname", True),
         ("on nopass ~* &* -@all +ping +client|setname +HELLO", True),
         ("on nopass -@all", True),
         ("on nopass ~* &* +@all", False),

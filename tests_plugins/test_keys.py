@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -12,14 +14,14 @@ from hypothesis import strategies as st
 
 from plugins.keys import InspectedKey, Inspection, inspect_keys
 from plugins.keys_table import render, shown
-from plugins.target.model import TargetError
+from plugins.target.model import ReplyError, TargetError
 from tests_plugins.hostile import hostile
 from tests_plugins.servers import Server, SocketWire, running, server_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from plugins.target.model import Command
+    from plugins.target.model import Command, Reply, Wire
 
 
 @pytest.fixture(scope="module", params=server_programs())
@@ -36,7 +38,7 @@ def wire(server: Server) -> SocketWire:
     return server.wire
 
 
-def only(wire: SocketWire, name: bytes | str) -> InspectedKey:
+def only(wire: SocketWire | Wire, name: bytes | str) -> InspectedKey:
     (key,) = inspect_keys(wire, name).keys
     return key
 
@@ -86,8 +88,24 @@ def test_a_key_has_its_size_and_its_time_to_live(wire: SocketWire) -> None:
 def test_a_key_that_never_expires_has_no_time_to_live(wire: SocketWire) -> None:
     """And the table says it in words."""
     wire.ask([("SET", "k", "x")])
-    assert only(wire, "k").ttl_s is None
+    assert only(wire, "k").ttl_s == math.inf
     assert "never expires" in render(inspect_keys(wire, "k"))
+
+
+@pytest.mark.parametrize("ttl_ms", [-2, ReplyError("NOPERM no pttl")], ids=["gone meanwhile", "refused"])
+def test_a_time_to_live_that_is_not_known_is_not_endless(wire: SocketWire, ttl_ms: Reply) -> None:
+    """What Redis did not say is a question mark."""
+    wire.ask([("SET", "k", "x")])
+
+    def ask(commands: Sequence[Command], **further: float) -> list[Reply]:
+        replies = wire.ask(commands, **further)
+        return [ttl_ms if command[0] == "PTTL" else reply for command, reply in zip(commands, replies, strict=True)]
+
+    doubtful = cast("Wire", SimpleNamespace(ask=ask, via=wire.via))
+    assert only(doubtful, "k").ttl_s is None
+    told = render(inspect_keys(doubtful, "k"))
+    assert "never expires" not in told
+    assert "?" in told
 
 
 def test_an_exact_key_is_asked_for_directly(wire: SocketWire) -> None:

@@ -15,7 +15,7 @@ from plugins.facts.machine import Disk, Machine, Room, ask, host_paths, read
 from plugins.target.local import LocalShell
 from plugins.target.machine import machine as on_shell
 from plugins.target.model import Container, Engine
-from plugins.verdict import NotApplicable, Unjudged
+from plugins.verdict import Blocked, NotApplicable, Unjudged
 from tests_plugins.hostile import hostile
 
 if TYPE_CHECKING:
@@ -72,9 +72,12 @@ def test_a_full_disk_is_counted_as_df_does() -> None:
 
 
 def test_room_for_a_save() -> None:
-    """The whole dataset must fit once more."""
+    """Red where not even a tenth of the dataset fits, as no snapshot would; warned where not all of it does."""
     disk = Disk("/", 1000, 100)
-    assert (Room(disk, 100).enough, Room(disk, 101).enough) == (True, False)
+    assert (Room(disk, 1000).enough, Room(disk, 1001).enough) == (True, False)
+    assert (Room(disk, 100).ample, Room(disk, 101).ample) == (True, False)
+    with pytest.raises(Blocked, match="disk_has_room_for_a_save"):
+        _ = Room(disk, 1001).ample
 
 
 @pytest.mark.parametrize(("clock", "skew"), [("1767323045.25", 0.0), ("1767323046.25", 0.75), ("1767323035.25", 9.75)])
@@ -93,6 +96,14 @@ def test_what_a_system_lacks_is_skipped(name: str) -> None:
     """A machine that is no Linux has no such settings."""
     with pytest.raises(NotApplicable):
         getattr(said("system Darwin\n"), name)
+
+
+def test_what_starts_a_rootless_engine_is_not_docker_service() -> None:
+    """The system's own unit may be off or missing: the engine is its user's."""
+    off = said(SAID.replace("boot enabled", "boot disabled"))
+    assert not off.starts_at_boot.well
+    with pytest.raises(NotApplicable, match="systemctl --user"):
+        _ = replace(off, rootless=True).starts_at_boot
 
 
 def test_no_clock_is_unjudged() -> None:
@@ -133,10 +144,11 @@ def test_this_machine_answers_through_testinfra(tmp_path: Path) -> None:
     folder = tmp_path / "-o 'quoted' $(touch pwned)\n"
     folder.mkdir()
     container = Container(id="c", name="n", service="s", mounts={"/data": f"bind:{folder}"})
-    engine = Engine(id="e", version="1", name="n", kind="docker", storage_dir="/", clock=None)
+    engine = Engine(id="e", version="1", name="n", kind="docker", storage_dir="/", clock=None, rootless=True)
     begun = time.time()
     machine = ask(on_shell(LocalShell(os.environ)), container, engine)
     assert machine.disk_of("/").size > 0
+    assert machine.rootless
     assert machine.offset_s == pytest.approx(0, abs=1 + time.time() - begun)
     assert not list(tmp_path.rglob("pwned"))
 

@@ -251,6 +251,11 @@ def test_a_named_project_is_not_looked_for_in_its_folder() -> None:
     assert "only where several Compose projects" not in plan(replace(HOST, compose_project="exam"))
 
 
+def test_a_handshake_is_planned_beside_the_commands() -> None:
+    """It is none of them, and yet sent."""
+    assert planned(HOST)["a TLS handshake's first message"].startswith("only where Redis hangs up")
+
+
 def test_without_a_backend_nothing_is_asked_of_one() -> None:
     """Neither its check nor its log nor its connections."""
     text = plan(replace(HOST, backend_service=None))

@@ -173,7 +173,16 @@ def test_a_limited_user_cannot_be_judged_by_the_canary(server: Server) -> None:
     server.ask("ACL", "SETUSER", "default", "resetkeys", "~cache:*")
     answer = Write(server.wire, NAMESPACE).ask()
     assert (answer.ok, answer.code) == (None, "NOPERM")
-    assert "~runbook-suite:* or set canary = false / namespace" in answer.detail
+    assert "grant ~runbook-suite:*, or set canary = false / namespace" in answer.detail
+
+
+@pytest.mark.parametrize("command", ["psetex", "get", "pttl"])
+def test_a_user_who_lacks_a_command_of_the_canary_is_told_which(server: Server, command: str) -> None:
+    """Another key pattern would not help."""
+    server.ask("ACL", "SETUSER", "default", f"-{command}")
+    answer = Write(server.wire, NAMESPACE).ask()
+    assert (answer.ok, answer.code) == (None, "NOPERM")
+    assert f"grant +{command}, or set canary" in answer.detail
 
 
 def test_a_user_who_may_not_ping_is_not_judged_by_it(server: Server) -> None:
@@ -231,7 +240,7 @@ def test_what_a_host_cannot_be_asked_at_all_is_no_failure_of_the_carrier() -> No
         ([None, b"v", 5, 1], False, "PSETEX of a new key answered nil"),
         ([ReplyError("MISCONF Redis is configured to save"), None, -2, 0], False, "last save to disk failed"),
         ([ReplyError("ERR something new"), None, -2, 0], False, "ERR something new"),
-        (["OK", ReplyError("NOPERM no get"), 5, 1], None, "give the ACL user"),
+        (["OK", ReplyError("NOPERM no get"), 5, 1], None, "grant +get"),
     ],
 )
 def test_every_way_a_canary_can_end(replies: list[Reply], ok: bool | None, words: str) -> None:

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.target.curl import NOT_ASKED, SCRIPT, ask_with_curl, parsed
-from plugins.target.http_answer import retry_after
+from plugins.target.http_answer import BODY_LIMIT, retry_after
 from plugins.target.local import LocalShell
 from plugins.target.model import CannotAsk, CarrierFailed, Completed, HttpAnswer, TargetError, Tcp, TimedOut
-from plugins.target.readiness import BODY_LIMIT, Readiness
+from plugins.target.readiness import Readiness
 from plugins.target.roads import Deadline
 from tests_plugins.hostile import hostile
 from tests_plugins.sshds import server, shell
@@ -125,9 +125,13 @@ def test_a_body_in_chunks() -> None:
 
 
 def test_of_a_large_body_the_beginning_is_read() -> None:
-    """64 KiB of it."""
-    with answering(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_000_000) as (port, _):
-        assert ask(f"http://127.0.0.1:{port}/").body == b"x" * BODY_LIMIT
+    """64 KiB of it, and it is said that there was more."""
+    for size, cut in ((BODY_LIMIT, False), (BODY_LIMIT + 1, True), (1_000_000, True)):
+        with answering(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * size) as (port, _):
+            answer = ask(f"http://127.0.0.1:{port}/")
+        assert (answer.body, answer.cut) == (b"x" * BODY_LIMIT, cut)
+        head = b"HTTP/1.1 200 OK\r\n\r\n"
+        assert parsed(head + b"x" * size, 1.0, "readiness").cut is cut
 
 
 @pytest.mark.parametrize(
@@ -380,7 +384,7 @@ def test_a_host_without_a_working_curl_was_not_asked(code: int) -> None:
 
     host = cast("Shell", SimpleNamespace(run=lacking))
     with pytest.raises(CannotAsk, match="could not be asked by curl on the host: sh: curl: not found"):
-        ask_with_curl(host, "http://localhost/", None, BODY_LIMIT, Deadline(5, "readiness"))
+        ask_with_curl(host, "http://localhost/", None, Deadline(5, "readiness"))
 
 
 @pytest.mark.parametrize(
@@ -400,7 +404,7 @@ def test_a_carrier_that_fails_asked_nobody(error: TargetError, kind: type[Target
 
     host = cast("Shell", SimpleNamespace(run=lost))
     with pytest.raises(kind):
-        ask_with_curl(host, "http://localhost/", None, BODY_LIMIT, Deadline(5, "readiness"))
+        ask_with_curl(host, "http://localhost/", None, Deadline(5, "readiness"))
 
 
 @pytest.mark.parametrize("missing", ["curl", "mktemp"])
@@ -419,6 +423,6 @@ def test_what_the_script_needs_of_the_host(tmp_path: Path, missing: str) -> None
 def test_any_output_of_curl_is_an_answer_or_an_error(output: bytes) -> None:
     """Nothing else can come of it."""
     try:
-        assert parsed(output, 100, 1.0, "readiness").status >= 0
+        assert parsed(output, 1.0, "readiness").status >= 0
     except TargetError as error:
         assert "not HTTP" in str(error)  # noqa: PT017 - either outcome is right

@@ -80,8 +80,26 @@ KINDS: Mapping[str, Kind] = {
     "json_is_a_list": Kind.MALFORMED,
     "unknown_status": Kind.UNKNOWN_WORD,
     "hostile": Kind.UNKNOWN_WORD,
-    "huge": Kind.NOT_JSON,  # more than the 64 KiB that are read of a body
+    "huge": Kind.NOT_JSON,  # as far as it is read
 }
+
+
+def test_a_body_that_was_not_read_to_its_end_is_no_verdict() -> None:
+    """Longer than 64 KiB: the rest may well be as it should."""
+    begun = b'{"checks": {"redis": {"status": "ok"}, "more": "' + b"x" * (1 << 16)
+    read = read_answer(HttpAnswer(200, "application/json", begun[: 1 << 16], 0.01, cut=True))
+    assert read.kind is Kind.TOO_LONG
+    assert "longer than 64 KiB" in read.reason
+    assert read.answer(redis_optional=True).ok is None
+    page = read_answer(HttpAnswer(502, "text/html", b"<html>" + b"x" * 1000, 0.01, cut=True))
+    assert page.kind is Kind.HTML
+
+
+def test_json_is_json_whatever_it_is_served_as() -> None:
+    """A framework's default content type is no proxy's page."""
+    said = json.dumps({"checks": {"redis": {"status": "ok"}}}).encode()
+    assert answered(said, content_type="text/html; charset=utf-8").kind is Kind.OK
+    assert answered(b"<html>", content_type="text/html").kind is Kind.HTML
 
 
 @pytest.mark.parametrize("name", READINESS)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from plugins.eventually import eventually
 from plugins.inventory import Environment, Host
 from plugins.target.local import LocalShell
-from plugins.target.model import Container, PortBinding, ReplyError, TargetError, Tcp, TimedOut
+from plugins.target.model import Container, NotPermitted, PortBinding, ReplyError, TargetError, Tcp, TimedOut
 from plugins.target.redis import Login, WireRedis, addresses
 from plugins.target.resp import Decoder, NotRedis, encode
 from tests_plugins.hostile import hostile
@@ -199,6 +199,22 @@ def test_a_database_that_is_not_there(server: Redis) -> None:
     ):
         wire.ask([("SET", "astray", 1)])
     assert server.server.ask("EXISTS", "astray") == 0
+
+
+def test_a_user_who_may_not_select_is_told_what_to_grant(server: Redis) -> None:
+    """Neither is it Redis's fault, nor is anything asked in another database."""
+    server.server.ask("ACL", "SETUSER", "elsewhere", "on", f">{PASSWORD}", "~*", "+@all", "-select")
+    try:
+        with (
+            server.wire(user="elsewhere", word=PASSWORD, database=3) as wire,
+            pytest.raises(NotPermitted, match=r"grant \+select"),
+        ):
+            wire.ask([("SET", "astray", 1)])
+        with pytest.raises(NotPermitted, match=r"grant \+select"):
+            server.cli(user="elsewhere", word=PASSWORD, database=3).ask([("SET", "astray", 1)])
+        assert server.server.ask("EXISTS", "astray") == 0
+    finally:
+        server.server.ask("ACL", "DELUSER", "elsewhere")
 
 
 def test_the_password_is_not_shown() -> None:

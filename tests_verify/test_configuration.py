@@ -28,7 +28,7 @@ def test_configuration_survives_a_restart(check: Check, facts: Facts) -> None:
 @pytest.mark.gate
 @pytest.mark.runbook("Check Connections")
 @pytest.mark.remedy(
-    "{compose} port {redis_service} 6379   # publish it as 127.0.0.1:6379:6379, or not at all\n"
+    "{compose} port {redis_service} {redis_port}   # publish it as 127.0.0.1:{redis_port}:{redis_port}, or not at all\n"
     "{redis_cli} ACL LIST   # or give every user a password"
 )
 def test_not_published_without_a_password(check: Check, facts: Facts, host: Host) -> None:

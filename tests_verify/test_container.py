@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plugins.facts.container import oom, ports, returns, same_image
+from plugins.facts.container import RESTARTS, oom, ports, returns, same_image
 from plugins.facts.mends import after_standing
 
 if TYPE_CHECKING:
@@ -47,6 +47,19 @@ def test_redis_is_not_oom_killed(check: Check, facts: Facts) -> None:
     assert opinion.well, opinion.detail
 
 
+@pytest.mark.gate
+@pytest.mark.runbook("Check Connections")
+@pytest.mark.remedy(
+    "{docker} stats --no-stream $({compose} ps -q {backend_service})\n"
+    "{compose} logs --tail 100 {backend_service}   # what took it; then raise the container's own limit, or take less"
+)
+def test_backend_is_not_oom_killed(check: Check, facts: Facts) -> None:
+    """The kernel has killed nothing in a container of the backend for want of memory."""
+    opinion = oom(*facts.running_backends)
+    check.observed = opinion.detail
+    assert opinion.well, opinion.detail
+
+
 @pytest.mark.advice
 @pytest.mark.runbook("Restart Redis")
 @pytest.mark.remedy("{compose} logs --tail 100 {redis_service}")
@@ -58,8 +71,22 @@ def test_restart_count_is_steady(check: Check, facts: Facts) -> None:
 
 
 @pytest.mark.advice
+@pytest.mark.runbook("Check Connections")
+@pytest.mark.remedy("{compose} logs --tail 100 {backend_service}")
+def test_backend_restart_count_is_steady(check: Check, facts: Facts) -> None:
+    """The engine has not had to restart a container of the backend since the last look."""
+    restarts = facts.backend_restarts.by_name("restarts by the engine", RESTARTS)
+    check.observed = restarts.describe()
+    assert restarts.offenders == ()
+
+
+@pytest.mark.advice
 @pytest.mark.runbook("Restart Redis")
-@pytest.mark.remedy("{compose} config {redis_service}")
+@pytest.mark.remedy(
+    "{compose} config --no-interpolate {redis_service} | grep -n restart:\n"
+    "# write it into the Compose file, under {redis_service}: restart: unless-stopped\n"
+    "{docker} update --restart unless-stopped $({compose} ps -aq {redis_service})   # now, without a restart"
+)
 def test_restart_policy_brings_it_back(check: Check, facts: Facts) -> None:
     """The restart policy brings Redis back after a crash and after a reboot: always or unless-stopped."""
     opinion = returns(facts.redis_container)
@@ -80,7 +107,7 @@ def test_image_is_as_declared(check: Check, facts: Facts, host: Host) -> None:
 
 @pytest.mark.advice  # a host may publish only what stands beside Redis, as a page to look at it
 @pytest.mark.runbook("Check Connections")
-@pytest.mark.remedy("{compose} port {redis_service} 6379\n{compose} up -d {redis_service}")
+@pytest.mark.remedy("{compose} port {redis_service} {redis_port}\n{compose} up -d {redis_service}")
 def test_published_ports_lead_to_redis(check: Check, facts: Facts, host: Host) -> None:
     """Where the container of Redis publishes ports, one of them leads to Redis."""
     check.expected = f"a published port leads to {host.redis_port}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.gate
 @pytest.mark.runbook("Basic Health Check", "Check Connections")
-@pytest.mark.remedy("{redis_cli} PING\n{compose} port {redis_service} 6379\n{redis_cli} CONFIG GET bind")
+@pytest.mark.remedy("{redis_cli} PING\n{compose} port {redis_service} {redis_port}\n{redis_cli} CONFIG GET bind")
 def test_wire_ping(check: Check, facts: Facts) -> None:
     """Redis answers PING over the network, as its clients reach it."""
     answer = facts.ping

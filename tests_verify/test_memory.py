@@ -8,6 +8,7 @@ import pytest
 
 from plugins.facts.counters import compare
 from plugins.facts.finding import declared
+from plugins.facts.mends import after_fit
 
 if TYPE_CHECKING:
     from plugins.check import Check
@@ -29,27 +30,29 @@ def test_used_memory_ratio(check: Check, facts: Facts, limits: Limits) -> None:
 @pytest.mark.gate
 @pytest.mark.runbook("Set Memory Limits")
 @pytest.mark.remedy(
-    "{redis_cli} CONFIG GET maxmemory\n"
-    "{redis_cli} CONFIG SET maxmemory 256mb   # until the next restart; add it to the service's command: to keep it"
+    "{redis_cli} INFO memory\n"
+    "{redis_cli} CONFIG SET maxmemory BYTES   # more than used_memory, less than the container's limit"
 )
-def test_maxmemory_in_limited_container(check: Check, facts: Facts) -> None:
+def test_maxmemory_in_limited_container(check: Check, facts: Facts, limits: Limits) -> None:
     """Inside a limited container Redis has a limit of its own below it, so that it evicts before it is killed."""
     fit = facts.redis.memory.fit(facts.redis_container.memory_limit)
     check.observed = fit.describe()
+    check.remedy = after_fit(fit, facts.redis.memory.used, limits)
     assert fit.inside
 
 
 @pytest.mark.advice
 @pytest.mark.runbook("Set Memory Limits")
 @pytest.mark.remedy(
-    "{redis_cli} CONFIG GET maxmemory\n"
-    "{redis_cli} CONFIG SET maxmemory 192mb   # until the next restart; or raise the container's own limit"
+    "{redis_cli} INFO memory\n"
+    "{redis_cli} CONFIG SET maxmemory BYTES   # more than used_memory; or raise the container's own limit"
 )
 def test_maxmemory_ratio(check: Check, facts: Facts, limits: Limits) -> None:
     """Where Redis forks to save, maxmemory leaves room in the container for the pages that change meanwhile."""
     fit = facts.redis.fork_room(facts.redis_container.memory_limit)
     check.expected = f"maxmemory at most {limits.maxmemory_ratio:.0%} of the container's limit"
     check.observed = fit.describe()
+    check.remedy = after_fit(fit, facts.redis.memory.used, limits)
     assert fit.forking_ratio <= limits.maxmemory_ratio
 
 

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @pytest.mark.advice
 @pytest.mark.runbook("Check Slow Commands")
-@pytest.mark.remedy("{redis_cli} CONFIG SET slowlog-log-slower-than 10000   # µs; until the next restart")
+@pytest.mark.remedy("{redis_cli} CONFIG SET slowlog-log-slower-than MICROSECONDS   # until the next restart")
 def test_slowlog_threshold_us(check: Check, facts: Facts, limits: Limits) -> None:
     """The slow log records what is slow, and not everything."""
     check.expected = f"slowlog-log-slower-than from 1 to {limits.slowlog_threshold_us} µs"
     check.observed = facts.redis.slowlog_described()
+    check.remedy = check.remedy.replace("MICROSECONDS", str(limits.slowlog_threshold_us))
     assert 0 < facts.redis.slowlog_threshold_us <= limits.slowlog_threshold_us
 
 

@@ -68,10 +68,7 @@ class Facts(Found):
     @property
     def backend_health(self) -> Opinion:
         """The same of the backend's running replicas. Blocked where none runs."""
-        standing = self.backend_standing
-        if not standing.running:
-            raise Blocked(causes.BACKEND_RUNS, standing.detail)
-        return causes.judge_health(self._chain, container.health(*standing.running))
+        return causes.judge_health(self._chain, container.health(*self.running_backends))
 
     @property
     def _chain(self) -> Chain:
@@ -239,8 +236,14 @@ class Facts(Found):
         return compare(look, self._now.baseline(look.redis_run_id))
 
     @property
+    def backend_restarts(self) -> Comparison:
+        """The same of every running container of the backend."""
+        look = container.look_at_all(self.running_backends, self._now.introduction.get().now())
+        return compare(look, self._now.baseline(look.redis_run_id))
+
+    @property
     def looks(self) -> tuple[Counters, ...]:
-        """All cumulative counters that could be had, for the journal: Redis's and its container's."""
+        """All cumulative counters that could be had, for the journal: Redis's, its container's, the backend's."""
         found = []
         try:
             found.append(self.counters)
@@ -249,4 +252,6 @@ class Facts(Found):
                 found.append(Counters("", datetime.now(UTC).isoformat(), {}, own))
         with suppress(NotJudged):
             found.append(self.restarts.now)
+        with suppress(NotJudged):
+            found.append(self.backend_restarts.now)
         return tuple(found)

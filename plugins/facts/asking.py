@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _HEAD_START = timedelta(seconds=2)
 _LAST_LINES = 3  # of a traceback: the exception and what raised it
 _SHOWN = 400  # characters of them
+_HANDSHAKE_S = 1.0  # for what hangs up on a PING to answer a TLS handshake
 _AT_ONCE = 4  # replicas that are asked at the same time
 
 
@@ -78,6 +79,12 @@ def ping_once(target: Target, redis: Container) -> Answer:
     finally:
         for wire in wires:
             wire.close()
+
+
+def speaks_tls(wire: Wire | None) -> bool:
+    """Whether it is TLS that answers where Redis is asked over the network."""
+    ask = getattr(wire, "speaks_tls", None)
+    return bool(ask and ask(_HANDSHAKE_S))
 
 
 def off_the_network(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plugins.facts.exposure import beyond_loopback
 from plugins.facts.sockets import plain, read_sockets
 
 if TYPE_CHECKING:
@@ -131,13 +132,19 @@ def _without(recent: list[Socket], backend: Place, redis: Place, times: Times, a
     """The bond of a backend whose application was not seen to be connected to this Redis."""
     elsewhere = [one for one in recent if one.remote[0] not in backend.addresses and not redis.has(one.remote)]
     proxies = [one for one in elsewhere if around.proxy(one, backend)]
-    rivals = [one for one in elsewhere if one not in proxies and one.remote[1] in {redis.port, _USUAL_PORT}]
+    # On loopback, another port is another process's, and may be another Redis.
+    beside = [one for one in elsewhere if one.remote[0] in redis.addresses and beyond_loopback(one.remote[0])]
+    strangers = [one for one in elsewhere if one not in proxies and one not in beside]
+    rivals = [one for one in strangers if one.remote[1] in {redis.port, _USUAL_PORT}]
     by_check = any(redis.has(one.remote) for one in recent)
     who = ", ".join(sorted(backend.addresses)) or "the backend"
     said = f"no connection from {who} to this Redis"
     if any(one.established or times.by_application(one.closed_s) for one in rivals):
         but = " but that of the suite's own check" if by_check else ""
         return Bond(connected=False, detail=f"{said}{but}; its connections lead to {_named(rivals)}")
+    if beside:  # its TLS port, or the one that the inventory should name
+        through = f"the backend is connected to {_named(beside)}, another port of this Redis's container"
+        return Bond(connected=None, detail=through)
     if proxies:
         through = f"the backend goes through {_named(proxies)}, which is connected to this Redis, and perhaps to others"
         return Bond(connected=None, detail=through)

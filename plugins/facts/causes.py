@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from plugins.facts.readiness import Kind
-from plugins.probe import CARRIER, CREDENTIALS, DETOUR, READONLY, REFUSED, TIMEOUT
+from plugins.probe import CARRIER, CREDENTIALS, DETOUR, FORBIDDEN, READONLY, REFUSED, TIMEOUT, TLS
 from plugins.verdict import Blocked, NotApplicable, Unjudged
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ AGREEMENT = "health/vantage_points_agree"
 MISPLACED = "MISPLACED"
 #: Codes of an answer in which Redis did not say a word.
 _SILENCE = {"", REFUSED, TIMEOUT, CARRIER}
+#: Codes of an answer that only says what the suite lacks, and nothing of Redis.
+_OWN_LACK = {TLS, FORBIDDEN}
 #: Error replies to PING under which the server still answers questions about itself; and about its keys.
 _STILL_TALKS, _STILL_HAS_KEYS = {"MISCONF", "LOADING"}, {"MISCONF"}
 
@@ -94,9 +96,10 @@ class Chain:
     def excuse(self) -> None:
         """Raise ``Blocked`` where the backend's trouble may be a mere consequence.
 
-        That the suite's own credentials were refused is none: the backend has its own.
+        What the suite itself lacks is none: the backend has its own credentials, and may speak TLS.
         """
-        if self.exec_ping is None or self.exec_ping.code != CREDENTIALS:
+        codes = {answer.code for answer in (self.exec_ping, self.ping) if answer is not None}
+        if not codes & {CREDENTIALS, *_OWN_LACK}:
             self.must_hold()
 
     def judge_exec_ping(self) -> Answer:
@@ -157,9 +160,15 @@ def vouched(backend: Answer | None, readiness: Readiness | None) -> bool:
 def weigh(answer: Answer, host: Host, *, vouched: bool) -> Answer:
     """What it is worth that Redis is unwell for the suite, where it is well for the application (``vouched``).
 
-    Refused credentials then are the suite's own trouble, and no verdict: raises ``Unjudged`` that says what to mend.
+    Refused credentials then are the suite's own trouble, and no verdict: raises ``Unjudged`` that says what to mend;
+    so they are where there is nobody to vouch. What the suite cannot do at all never is a verdict.
     Where nothing listens at the inventory's port, that may be the wrong one.
     """
+    if answer.code in _OWN_LACK:
+        raise Unjudged(answer.detail)
+    voices = (host.backend_service, host.readiness_url)
+    if answer.code == CREDENTIALS and not vouched and voices == (None, None):
+        raise Unjudged(f"{answer.detail} - and nobody else can say whether Redis is well: {credentials_wanted(host)}")
     if answer.ok is not False or not vouched:
         return answer
     if answer.code == CREDENTIALS:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from plugins.target.model import Container
 
 _RETURNING = {"always", "unless-stopped"}
+#: What the counters of ``look_at_all`` begin with.
+RESTARTS = "restart_count:"
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,11 @@ def health(*containers: Container) -> Opinion:
     return Opinion(not sick, ", ".join(f"{one.name} is {one.health}" for one in sick or told))
 
 
-def oom(container: Container) -> Opinion:
-    """Whether the kernel killed something in the container since it started."""
-    killed = "the kernel killed a process" if container.oom_killed else "the kernel has killed nothing"
-    return Opinion(not container.oom_killed, f"{killed} for want of memory in {container.name}")
+def oom(*containers: Container) -> Opinion:
+    """Whether the kernel killed something in any of the containers since it started."""
+    struck = [one for one in containers if one.oom_killed]
+    killed = "the kernel killed a process" if struck else "the kernel has killed nothing"
+    return Opinion(not struck, f"{killed} for want of memory in {', '.join(one.name for one in struck or containers)}")
 
 
 def returns(container: Container) -> Opinion:
@@ -135,23 +138,30 @@ def normal_image(name: str) -> str:
     return name if ":" in last or "@" in last else f"{name}:latest"
 
 
+def _made_of(image: str, declared: str) -> bool:
+    """Whether an image's name is the declared one; a digest after the tag only matters where one is declared."""
+    return normal_image(declared) in {normal_image(image), normal_image(image.partition("@")[0])}
+
+
 def same_image(container: Container, declared: str | None) -> Opinion:
     """Whether the container was made of the declared image. Raises ``NotApplicable`` where none is declared."""
     if declared is None:
         raise NotApplicable("the inventory declares no image")
-    same = normal_image(declared) in {normal_image(container.image), container.image_id}
+    same = declared == container.image_id or _made_of(container.image, declared)
     return Opinion(same, f"{container.name} was made of {container.image or container.image_id}")
 
 
 def ports(container: Container, redis_port: int, others: Iterable[Container] = ()) -> Opinion:
     """Whether what is published leads to Redis; further ports are nobody's harm.
 
-    Raises ``NotApplicable`` where nothing is published, or where one of the ``others`` shares the container's network:
-    what it publishes may be theirs.
+    Raises ``NotApplicable`` where nothing is published, or where the container shares the network of another one, or
+    one of the ``others`` shares its own: what is published may be theirs.
     """
     if not container.ports:
         raise NotApplicable("the container publishes no port")
     led = any(one.container_port == redis_port for one in container.ports)
+    if container.network_mode.startswith("container:") and not led:
+        raise NotApplicable(f"{published(container)}: by the container whose network {container.name} shares")
     sharing = [one.name for one in others if one.network_mode == f"container:{container.id}"]
     if sharing and not led:
         raise NotApplicable(f"{published(container)}: for {', '.join(sharing)}, which shares its network")
@@ -169,3 +179,9 @@ def published(container: Container) -> str:
 def look(container: Container, now: datetime) -> Counters:
     """The container's own cumulative counter, kept under the container's id as Redis's are under its run_id."""
     return Counters(redis_run_id=container.id, at=now.isoformat(), values={"restart_count": container.restart_count})
+
+
+def look_at_all(containers: Sequence[Container], now: datetime) -> Counters:
+    """The same of a service's replicas, each counter by its container's name, under the ids of all of them."""
+    values = {f"{RESTARTS}{one.name}": one.restart_count for one in containers}
+    return Counters(redis_run_id=" ".join(sorted(one.id for one in containers)), at=now.isoformat(), values=values)

@@ -55,6 +55,10 @@ _ALIASES = {
     "slave-read-only": "replica-read-only",
     "min-slaves-to-write": "min-replicas-to-write",
     "lua-time-limit": "busy-reply-threshold",
+    # Valkey's own, since 8.0 and 8.1; it answers to both.
+    "primaryauth": "masterauth",
+    "commandlog-execution-slower-than": "slowlog-log-slower-than",
+    "commandlog-slow-execution-max-len": "slowlog-max-len",
 }
 #: Not comparable: no directive of CONFIG GET, read anew under another form, or lowered by the process's limits.
 _INCOMPARABLE = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 #: Since then protected mode guards whatever ``bind`` says; before, an explicit ``bind`` switched it off.
 _PROTECTS_ALWAYS = (7,)
 #: What a stranger may well do: ask whether Redis is there, as health checks and balancers do, and name a connection.
-_GREETINGS = frozenset({"ping", "echo", "auth", "hello", "quit", "reset", "select", "client", "command", "time"})
+_GREETINGS = frozenset({"ping", "echo", "auth", "hello", "quit", "reset", "select", "command", "time"})
+#: Of CLIENT, what concerns one's own connection: KILL and PAUSE are everybody's harm, LIST tells of others.
+_OF_ONESELF = frozenset({"client|setname", "client|setinfo", "client|id", "client|getname"})
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,10 @@ def parse_users(items: Sequence[Reply]) -> tuple[User, ...]:
 
 
 def _harmless(rules: Sequence[str]) -> bool:
-    """Whether the rules of a user, selectors included, allow nothing but ``_GREETINGS``: they are added to none."""
+    """Whether the rules of a user, selectors included, allow nothing but greetings: they are added to none."""
     allowed = [rule.lstrip("(").rstrip(")") for rule in rules]
-    given = [rule[1:].partition("|")[0].lower() for rule in allowed if rule.startswith("+")]
-    return "-@all" in rules and set(given) <= _GREETINGS and "allcommands" not in rules
+    given = {rule[1:].lower() for rule in allowed if rule.startswith("+")} - _OF_ONESELF
+    return "-@all" in rules and {one.partition("|")[0] for one in given} <= _GREETINGS and "allcommands" not in rules
 
 
 def beyond_loopback(address: str) -> bool:
@@ -88,6 +91,15 @@ class Access:
             return False
         return self.compatibility() >= _PROTECTS_ALWAYS or not config.set("bind")
 
+    def listening(self) -> frozenset[int]:
+        """The ports that Redis listens on itself, but for one that wants a certificate; none where it may not say."""
+        found = set()
+        for directive in ("port", "tls-port"):
+            with suppress(NotJudged):
+                certified = directive == "tls-port" and self.config().get("tls-auth-clients") == "yes"
+                found |= set() if certified else {self.config().number(directive)}
+        return frozenset(found - {0})
+
     def from_elsewhere(self) -> tuple[str, ...]:
         """Users that anybody from elsewhere can be without a password, and who may do more than say hello."""
         users = self.open_users
@@ -109,15 +121,11 @@ def exposure(container: Container, port: int, access: Access) -> Finding:
     """Addresses beyond loopback on which Redis answers without a password.
 
     ``port`` is Redis's port inside the container. Nothing published beyond loopback: none, whatever the ACL.
+    Raises ``Unjudged`` where the container shares the network of another one of which nothing is known.
     """
-    if container.network_mode == "host":
-        where = _bound(access, port)
-    else:
-        where = [
-            f"{shown(binding.host_ip or '0.0.0.0')}:{binding.host_port}"  # noqa: S104 - Docker's word for everywhere
-            for binding in container.ports
-            if binding.container_port == port and beyond_loopback(binding.host_ip)
-        ]
+    if container.network_mode.startswith("container:") and not container.addresses and not container.ports:
+        raise Unjudged(f"{container.name} shares another container's network, and what that publishes is not known")
+    where = _bound(access, port) if container.network_mode == "host" else _published(container, port, access)
     if not where:
         return Finding("published to nobody beyond this host's loopback")
     users = access.from_elsewhere()
@@ -126,6 +134,14 @@ def exposure(container: Container, port: int, access: Access) -> Finding:
         who = "every user that may do more than say hello needs a password"
         return Finding(f"{seen}; {who}, or protected mode turns strangers away")
     return Finding(seen, (f"anybody can be user {', '.join(map(shown, users))} without a password",))
+
+
+def _published(container: Container, port: int, access: Access) -> list[str]:
+    """The addresses beyond loopback that lead to Redis: to ``port``, or to another one that it listens on."""
+    beyond = [one for one in container.ports if beyond_loopback(one.host_ip)]
+    ports = {port} if all(one.container_port == port for one in beyond) else {port, *access.listening()}
+    leading = [one for one in beyond if one.container_port in ports]
+    return [f"{shown(one.host_ip or '0.0.0.0')}:{one.host_port}" for one in leading]  # noqa: S104 - Docker's word for everywhere
 
 
 def _bound(access: Access, port: int) -> list[str]:

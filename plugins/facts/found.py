@@ -128,6 +128,14 @@ class Found:
         return standing
 
     @property
+    def running_backends(self) -> tuple[Container, ...]:
+        """The containers of the backend that run. Raises as ``backend_standing``, and ``Blocked`` where none does."""
+        standing = self.backend_standing
+        if not standing.running:
+            raise Blocked(causes.BACKEND_RUNS, standing.detail)
+        return standing.running
+
+    @property
     def backends(self) -> tuple[Container, ...]:
         """The containers of the backend, whatever their state; none where the inventory names no backend."""
         standing = self._now.backends.get()

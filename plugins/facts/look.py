@@ -15,6 +15,7 @@ from plugins.facts.bond import Bond
 from plugins.facts.causes import Chain
 from plugins.facts.engine import Introduction
 from plugins.facts.logs import Story, tell
+from plugins.facts.secured import secured
 from plugins.probe import CARRIER, Answer, Vantage
 from plugins.since import Clocks, Since, SinceRequest, resolve
 from plugins.target.model import ServiceAmbiguous, ServiceMissing, TargetError
@@ -202,6 +203,7 @@ class Look:
         standing = self.redis.get()
         inside, outside = _heard(self.exec_ping, Vantage.EXEC_PING), _heard(self.ping, Vantage.PING)
         chain = Chain(standing, inside, outside)
+        chain = secured(chain, self._target.host.redis_port, lambda: asking.speaks_tls(self._wire.get()))
         if chain.other_server() is None:
             return chain
         # A restart between the two questions looks the same as two servers: only asking again tells.

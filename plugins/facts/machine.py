@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from plugins.facts.container import Opinion
-from plugins.verdict import NotApplicable, Unjudged
+from plugins.verdict import Blocked, NotApplicable, Unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +29,10 @@ _SCRIPT = (
     'printf "%s\\n" "$found" | tail -n 1; done; true'
 )
 _KIB = 1024
+#: A snapshot has neither the pointers nor the spare room of the memory that it is made of, and is compressed.
+_COMPRESSED = 10
+#: The check that is red when hardly any save fits on the disk.
+ROOM_FOR_A_SAVE = "host/disk_has_room_for_a_save"
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,14 @@ class Room:
 
     @property
     def enough(self) -> bool:
-        """The save fits."""
+        """A save fits that is as small as saves are: a tenth of the dataset's memory."""
+        return self.disk.free * _COMPRESSED >= self.needed
+
+    @property
+    def ample(self) -> bool:
+        """Any save fits. Raises ``Blocked`` where hardly any does, which is another check's red."""
+        if not self.enough:
+            raise Blocked(ROOM_FOR_A_SAVE, self.describe())
         return self.disk.free >= self.needed
 
     def describe(self) -> str:
@@ -77,6 +88,7 @@ class Machine:
     storage: str = ""  # where the engine keeps what is in no mount
     local: bool = True  # the engine's disks are this machine's, not those of a virtual one
     boot: str | None = None  # systemd's word for the engine's start at boot
+    rootless: bool = False  # the engine is a user's own, and so is what starts it
     offset_s: float | None = None  # host's clock minus the runner's
     doubt_s: float = 0.0  # how far that may be off, either way
 
@@ -97,6 +109,10 @@ class Machine:
     @property
     def starts_at_boot(self) -> Opinion:
         """Whether systemd starts the engine at boot, without which no restart policy works."""
+        if self.rootless:
+            raise NotApplicable(
+                "the engine is rootless: its user's systemd starts it (systemctl --user, enable-linger)"
+            )
         if self.boot is None:
             raise NotApplicable("systemd does not manage a Docker service here")
         return Opinion(self.boot.startswith("enabled"), f"docker.service is {self.boot}")
@@ -161,7 +177,7 @@ def ask(host: Any, container: Container | None, engine: Engine) -> Machine:
     took = time.monotonic() - start
     machine = read(result.stdout, mounts=mounts, storage=engine.storage_dir, asked=start_wall, took_s=took)
     virtual = engine.kind == "docker" and (machine.system == "Darwin" or engine.name == "docker-desktop")
-    return replace(machine, local=not virtual)
+    return replace(machine, local=not virtual, rootless=engine.rootless)
 
 
 def read(text: str, *, mounts: Mapping[str, str], storage: str, asked: float, took_s: float) -> Machine:

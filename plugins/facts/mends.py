@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from plugins.facts.causes import MISPLACED, credentials_wanted
-from plugins.probe import CREDENTIALS, TIMEOUT
+from plugins.facts.units import size
+from plugins.probe import CREDENTIALS, TIMEOUT, Vantage
 from plugins.since import rfc_3339
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from plugins.facts.container import Standing
-    from plugins.inventory import Host
+    from plugins.facts.memory import Fit
+    from plugins.inventory import Host, Limits
     from plugins.probe import Answer
+
+_MIB = 1 << 20
 
 #: By ``Answer.code``: what Redis's own words call for.
 _BY_CODE = {
@@ -22,12 +27,40 @@ _BY_CODE = {
         "{compose} logs {redis_service} | grep -o 'port=[0-9]*'   # what Redis said when it started\n"
         "# write that into the inventory: redis_port"
     ),
-    TIMEOUT: "{compose} kill {redis_service}   # Redis is hung\n{compose} start {redis_service}\n{redis_cli} PING",
+    "BUSY": (
+        "{redis_cli} SCRIPT KILL   # ends a script that has written nothing yet\n"
+        "{redis_cli} FUNCTION KILL   # the same of a function, since Redis 7\n"
+        "{redis_cli} PING   # after UNKILLABLE it has written: wait, or lose by a kill what was not saved"
+    ),
     "LOADING": "{redis_cli} INFO persistence   # loading_eta_seconds says how long to wait",
     "MISCONF": "{redis_cli} INFO persistence   # why the last save failed: disk, rights, memory\n{redis_cli} BGSAVE",
     "OOM": "{redis_cli} INFO memory\n{redis_cli} CONFIG GET 'maxmemory*'\n{redis_cli} --memkeys   # who takes it",
     "READONLY": "{redis_cli} INFO replication\n{redis_cli} REPLICAOF NO ONE   # if this one is to be the master",
     "NOREPLICAS": "{redis_cli} INFO replication\n{redis_cli} CONFIG GET min-replicas-to-write",
+}
+
+_MISCONF_OF_THE_AOF = (
+    "{redis_cli} INFO persistence   # aof_last_write_status, aof_last_bgrewrite_status\n"
+    "df -h   # writes go on by themselves once the append-only file can be written: make room\n"
+    "{redis_cli} BGREWRITEAOF   # once there is room: it makes the file small again"
+)
+
+#: By the vantage point that got no answer in time.
+_BY_SILENCE = {
+    Vantage.EXEC_PING: (
+        "{redis_cli} PING   # once more: a long command and a CLIENT PAUSE end by themselves\n"
+        "{compose} kill {redis_service}   # if Redis is hung; what it has not saved is lost\n"
+        "{compose} start {redis_service}\n{redis_cli} PING"
+    ),
+    Vantage.PING: (
+        "{compose} port {redis_service} {redis_port}\n"
+        "{docker} network inspect $({docker} inspect -f "
+        "'{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' $({compose} ps -q {redis_service}))"
+    ),
+    Vantage.WRITE: (
+        "{redis_cli} INFO clients   # blocked_clients, paused_reason\n"
+        "{redis_cli} CLIENT LIST   # who holds it up\n{redis_cli} CLIENT UNPAUSE   # where somebody paused writes"
+    ),
 }
 
 #: By the engine's word for a container that does not run; ``SERVICE`` stands for the field that names it.
@@ -53,7 +86,31 @@ def after_answer(answer: Answer, otherwise: str, host: Host) -> str:
     """The mend for a probe's answer; ``otherwise`` where its words narrow nothing."""
     if answer.code == CREDENTIALS and host.redis_password_env is None:
         return f"# {credentials_wanted(host)}"
+    if answer.code == TIMEOUT:
+        return next((mend for vantage, mend in _BY_SILENCE.items() if vantage == answer.vantage), otherwise)
+    if answer.code == "MISCONF" and "AOF" in answer.detail:
+        return _MISCONF_OF_THE_AOF
     return _BY_CODE.get(answer.code, otherwise)
+
+
+def after_fit(fit: Fit, used: int, limits: Limits) -> str:
+    """The mend for a ``maxmemory`` that does not fit its container, of a Redis that uses ``used`` bytes.
+
+    Below what is used it would evict keys, or refuse writes, at once: where no other fits, the container is too small.
+    """
+    look = "{redis_cli} INFO memory\n{redis_cli} CONFIG GET maxmemory\n"
+    fitting = min(int(fit.container_limit * limits.maxmemory_ratio), fit.container_limit - 1) // _MIB
+    if used <= fitting * _MIB * limits.used_memory_ratio:
+        return (
+            f"{look}{{redis_cli}} CONFIG SET maxmemory {fitting}mb   # until the next restart; "
+            "add it to the service's command: to keep it"
+        )
+    wanted = ceil(ceil(used / limits.used_memory_ratio / _MIB) / limits.maxmemory_ratio) + 1
+    return (
+        f"{look}# {size(used)} are used, and no maxmemory that holds them fits into {size(fit.container_limit)}:\n"
+        f"# raise the container's own limit in the Compose file (mem_limit) to {wanted}m or more, then\n"
+        "{compose} up -d --no-deps {redis_service}   # a restart"
+    )
 
 
 def after_standing(standing: Standing, field: str) -> str:

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     MALFORMED = "malformed"  # JSON without checks.redis.status, or of another type
     NOT_JSON = "not JSON"
     HTML = "HTML"
+    TOO_LONG = "too long"  # and so not read to its end
     HTTP_ERROR = "HTTP error"  # 4xx or 5xx without the documented body
     REDIRECT = "redirect"
     RATE_LIMITED = "rate limited"
@@ -71,8 +72,8 @@ class Readiness:
         return f"{self.reason} (HTTP {self.status}, {self.took_s * 1000:.0f} ms)" if self.status else self.reason
 
     def answer(self, *, redis_optional: bool) -> Answer:
-        """The same as any other probe's answer; rate limiting is no verdict, nor is a question never put."""
-        silent = self.kind in {Kind.RATE_LIMITED, Kind.NOT_ASKED, Kind.UNCARRIED}
+        """The same as any other probe's answer; no verdict where the question was not put, or the answer not read."""
+        silent = self.kind in {Kind.RATE_LIMITED, Kind.NOT_ASKED, Kind.UNCARRIED, Kind.TOO_LONG}
         ok = None if silent else self.passes(redis_optional=redis_optional)
         code = {Kind.TIMED_OUT: TIMEOUT, Kind.UNCARRIED: CARRIER}.get(self.kind, str(self.kind))
         return Answer(ok=ok, detail=self.describe(), took_s=self.took_s, vantage=Vantage.READINESS, code=code)
@@ -108,16 +109,23 @@ def read_answer(http: HttpAnswer) -> Readiness:
 
 def _read_body(http: HttpAnswer) -> tuple[Kind, str, str]:
     """Kind, reason and what is amiss with the shape."""
+    try:
+        body: object = json.loads(http.body)  # first, for it may be served as text/html
+    except (ValueError, RecursionError):
+        return *_read_text(http), ""
+    return _read_json(body)
+
+
+def _read_text(http: HttpAnswer) -> tuple[Kind, str]:
+    """Kind and reason of a body that is no JSON."""
     text = http.body.decode(errors="backslashreplace")
     if _is_html(http.content_type, text):
         title = re.search(r"<title[^>]{0,200}>([^<]*)", text, re.IGNORECASE)
         said = f": {_quote(title[1].strip())}" if title else ""
-        return Kind.HTML, f"HTML instead of JSON: a proxy or another site answered{said}", ""
-    try:
-        body: object = json.loads(http.body)
-    except (ValueError, RecursionError):
-        return Kind.NOT_JSON, f"not JSON: {_quote(text) or 'an empty body'}", ""
-    return _read_json(body)
+        return Kind.HTML, f"HTML instead of JSON: a proxy or another site answered{said}"
+    if http.cut:
+        return Kind.TOO_LONG, f"the body is longer than {len(http.body) // 1024} KiB, and is read no further"
+    return Kind.NOT_JSON, f"not JSON: {_quote(text) or 'an empty body'}"
 
 
 def _is_html(content_type: str, text: str) -> bool:

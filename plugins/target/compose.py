@@ -92,7 +92,7 @@ class ComposeStack:
         found = self._look_at(service)
         if any(one is None for one in found):
             found = self._look_at(service)  # one was removed between the list and the look, as Compose replaces it
-        there = tuple(one for one in found if one is not None)
+        there = tuple(self._on_the_network(one) for one in found if one is not None)
         if not there:
             raise ServiceMissing(f"the containers of the Compose service {service!r} are just being removed")
         return there
@@ -124,7 +124,23 @@ class ComposeStack:
             raise
         with self._understood():
             now = read.container(detail, Listed(container.id, container.name, {}))
-        return replace(now, service=container.service, number=container.number)
+        return self._on_the_network(replace(now, service=container.service, number=container.number))
+
+    def _on_the_network(self, one: Container) -> Container:
+        """Redis with the addresses and ports of the container whose network it shares, where it does.
+
+        Redis alone: whose a connection is, is told by addresses of the backend's own.
+        """
+        kind, _, owner = one.network_mode.partition(":")
+        if kind != "container" or one.service != self._host.redis_service:
+            return one
+        deadline = self._deadline(f"the container whose network {one.name} shares")
+        try:
+            detail = self._road.ask(lambda api: api.get(paths.container(owner), deadline))
+        except EngineError:
+            return one  # it is gone, and the network with it
+        with self._understood():
+            return read.joined(one, read.container(detail, Listed(owner, owner, {})))
 
     def events(self, container: Container) -> EngineEvents:
         """See ``events.Observable``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,12 @@ def container(detail: Mapping[str, Any], one: Listed) -> Container:
         },
         restarts_with=_restarts_with(config.get("Labels") or {}),
     )
+
+
+def joined(one: Container, owner: Container) -> Container:
+    """A container in the network of another one, ``owner``: it has that one's addresses, and what that publishes."""
+    mode = owner.network_mode if owner.network_mode == "host" else one.network_mode
+    return replace(one, addresses=owner.addresses, ports=owner.ports, network_mode=mode)
 
 
 def _restarts_with(labels: Mapping[str, str]) -> frozenset[str]:

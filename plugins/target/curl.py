@@ -40,7 +40,7 @@ def command(within_s: str) -> list[str]:
     return ["sh", "-c", SCRIPT, "sh", *OPTIONS, "--max-time", within_s]
 
 
-def ask_with_curl(shell: Shell, url: str, ca_file: Path | None, body_limit: int, deadline: Deadline) -> HttpAnswer:
+def ask_with_curl(shell: Shell, url: str, ca_file: Path | None, deadline: Deadline) -> HttpAnswer:
     """One GET. Raises as ``Readiness.ask``, and ``CannotAsk`` where curl could not be run."""
     begun = time.monotonic()
     quoted = url.replace("\\", "\\\\").replace('"', '\\"')
@@ -51,7 +51,7 @@ def ask_with_curl(shell: Shell, url: str, ca_file: Path | None, body_limit: int,
     if done.exit_code != 0:
         kind = KINDS.get(done.exit_code, f"curl's exit code {done.exit_code}")
         raise TargetError(f"{deadline.what}: {kind}: {told_of_tls(done.errors.strip())}")
-    return parsed(done.stdout, body_limit, time.monotonic() - begun, deadline.what)
+    return parsed(done.stdout, time.monotonic() - begun, deadline.what)
 
 
 def _run(shell: Shell, argv: list[str], stdin: bytes, deadline: Deadline) -> Completed:
@@ -68,7 +68,7 @@ def _run(shell: Shell, argv: list[str], stdin: bytes, deadline: Deadline) -> Com
     return done
 
 
-def parsed(output: bytes, body_limit: int, took_s: float, what: str) -> HttpAnswer:
+def parsed(output: bytes, took_s: float, what: str) -> HttpAnswer:
     """What curl printed: heads of interim answers, the answer's head, its body. Raises ``TargetError``."""
     while output.startswith(b"HTTP/1.1 1") and b"\r\n\r\n" in output:
         output = output.partition(b"\r\n\r\n")[2]
@@ -78,4 +78,4 @@ def parsed(output: bytes, body_limit: int, took_s: float, what: str) -> HttpAnsw
     if not first.startswith("HTTP/") or len(words) < 2 or not words[1].isdigit():  # noqa: PLR2004 - version and status
         raise TargetError(f"{what}: not HTTP: {head[:80]!r}")
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return answer(int(words[1]), headers, body[:body_limit], took_s)
+    return answer(int(words[1]), headers, body, took_s)

@@ -8,14 +8,18 @@ from email.utils import parsedate_to_datetime
 
 from plugins.target.model import HttpAnswer
 
+#: Of a body, so many bytes are read, and one more to see whether there is more.
+BODY_LIMIT = 64 * 1024
 #: Whoever asks to be left alone for longer, in seconds, is asked again all the same: no run takes so long.
 LONGEST_S = 3600.0
 
 
 def answer(status: int, headers: dict[str, str], body: bytes, took_s: float) -> HttpAnswer:
-    """An answer from its parts."""
+    """An answer from its parts; of the body, ``BODY_LIMIT`` bytes are kept."""
     low = {name.lower(): value for name, value in headers.items()}
-    return HttpAnswer(status, low.get("content-type", ""), body, took_s, retry_after(low.get("retry-after", "")))
+    retry_after_s = retry_after(low.get("retry-after", ""))
+    cut = len(body) > BODY_LIMIT
+    return HttpAnswer(status, low.get("content-type", ""), body[:BODY_LIMIT], took_s, retry_after_s, cut)
 
 
 def told_of_tls(words: str) -> str:

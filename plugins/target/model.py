@@ -45,6 +45,10 @@ class CarrierFailed(CannotAsk):
     """What carries the questions failed (SSH, the engine): whoever was asked has had no chance to answer."""
 
 
+class NotPermitted(TargetError):
+    """The ACL user may not do what comes before every question; the message says what to grant."""
+
+
 class ServiceMissing(TargetError):
     """No container of the Compose project carries this service's label; the message names what was found."""
 
@@ -269,10 +273,11 @@ class Wire(Protocol):
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What the readiness address answered; at most 64 KiB of its body."""
+    """What the readiness address answered; at most 64 KiB of its body. ``cut``: there was more."""
 
     status: int
     content_type: str
     body: bytes
     took_s: float
     retry_after_s: float | None = None
+    cut: bool = False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from plugins.target.curl import ask_with_curl
-from plugins.target.http_answer import answer, told_of_tls
+from plugins.target.http_answer import BODY_LIMIT, answer, told_of_tls
 from plugins.target.model import CarrierFailed, ForwardingRefused, TargetError, Tcp
 from plugins.target.roads import Deadline
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from plugins.target.model import HttpAnswer
     from plugins.target.roads import Road, Roads
-
-#: Of a body, so many bytes are read.
-BODY_LIMIT = 64 * 1024
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -68,7 +65,7 @@ class Readiness:
                 return self._ask(deadline)
             except ForwardingRefused:
                 self._through_curl = True
-        return ask_with_curl(self._shell, self._url.geturl(), self._ca_file, BODY_LIMIT, deadline)
+        return ask_with_curl(self._shell, self._url.geturl(), self._ca_file, deadline)
 
     def _ask(self, deadline: Deadline) -> HttpAnswer:
         begun = time.monotonic()
@@ -173,9 +170,9 @@ def _headers(url: SplitResult) -> dict[str, str]:
 
 
 def _body(response: http.client.HTTPResponse, sock: socket.socket, deadline: Deadline) -> bytes:
-    """The body's beginning."""
+    """The body's beginning, and a byte more where there is more."""
     pieces: list[bytes] = []
-    missing = BODY_LIMIT
+    missing = BODY_LIMIT + 1
     while missing > 0 and not response.isclosed():
         sock.settimeout(deadline.left())
         piece = response.read1(missing)

@@ -7,9 +7,10 @@ Raw sockets instead of redis-py: importing that takes a quarter of a second of p
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from plugins.target.model import SUITE_NAME, UNWANTED, CarrierFailed, ReplyError, TargetError, Tcp
+from plugins.target.model import SUITE_NAME, UNWANTED, CarrierFailed, NotPermitted, ReplyError, TargetError, Tcp
 from plugins.target.resp import Decoder, NotRedis, encode
 from plugins.target.roads import Deadline
 
@@ -67,6 +68,25 @@ def is_no_password(error: ReplyError) -> bool:
     return "no password is set" in text or "without any password configured" in text
 
 
+def hello() -> bytes:
+    """How a client begins with TLS."""
+    import ssl  # noqa: PLC0415 - only a Redis that hangs up on everybody is asked so
+
+    sent = ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+    return sent.read()
+
+
+def unselected(database: str | bytes | int, said: str) -> TargetError:
+    """The error to raise where a database cannot be selected, as Redis ``said``."""
+    if said.startswith("NOPERM"):
+        return NotPermitted(f"the ACL user may not SELECT database {database!r}: grant +select ({said})")
+    return TargetError(f"database {database!r} cannot be selected: {said}")
+
+
 class WireRedis:
     """See ``model.Wire``: one connection, made at the first question and again after it broke."""
 
@@ -96,6 +116,22 @@ class WireRedis:
             raise
         finally:
             self._lock.release()
+
+    def speaks_tls(self, timeout_s: float) -> bool:
+        """Whether what answers there takes a TLS handshake, tried on a connection of its own. Never raises."""
+        deadline = Deadline(timeout_s, f"TLS by {self.via}")
+        try:
+            road = self._dial(deadline.left())
+        except TargetError:
+            return False
+        try:
+            road.sock.settimeout(deadline.left())
+            road.sock.sendall(hello())
+            return road.sock.recv(2) in (b"\x16\x03", b"\x15\x03")
+        except (OSError, TargetError):
+            return False
+        finally:
+            road.close()
 
     def close(self) -> None:
         """Close the connection. Never raises."""
@@ -136,7 +172,7 @@ class WireRedis:
             if not isinstance(reply, ReplyError) or command[0] == "CLIENT":
                 continue  # a connection that may not have a name is as good as any other
             if command[0] == "SELECT":
-                raise TargetError(f"database {command[1]!r} cannot be selected: {reply}")
+                raise unselected(command[1], str(reply))
             if not is_no_password(reply):
                 return reply
         return None

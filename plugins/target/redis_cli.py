@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from plugins.target.cli_text import batches, line, parse
 from plugins.target.model import SUITE_NAME, ReplyError, TargetError
-from plugins.target.redis import is_no_password
+from plugins.target.redis import is_no_password, unselected
 from plugins.target.roads import Deadline
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class RedisCli:
         reply = parse(done.stdout, [select])[0]
         self._login.remember([reply])
         if refused is None and select[0] == "SELECT" and isinstance(reply, ReplyError):
-            raise TargetError(f"database {self._login.database} cannot be selected: {reply}")
+            raise unselected(self._login.database, str(reply))
         self._entered = refused is None
         return refused
 
@@ -119,7 +119,7 @@ class RedisCli:
             if text.startswith(NO_CONNECTION):
                 raise TargetError(f"{self.via} {self._container.name}: {text}")
             if text.startswith(SELECT_FAILED):
-                raise TargetError(f"database {self._login.database} cannot be selected: {text.partition(': ')[2]}")
+                raise unselected(self._login.database, text.partition(": ")[2])
             if match := LOGIN_FAILED.fullmatch(text):
                 error = ReplyError(match[1] or f"WRONGPASS {text}")
                 self._login.remember([error])

@@ -70,6 +70,10 @@ class ChosenWire:
                 self._wire = None  # Redis may only be down: the addresses get their chance again
             raise
 
+    def speaks_tls(self, timeout_s: float) -> bool:
+        """Whether Redis takes a TLS handshake where it is asked over the network. Never raises."""
+        return isinstance(self._wire, WireRedis) and self._wire.speaks_tls(timeout_s)
+
     def close(self) -> None:
         """Close the connection. Never raises."""
         if self._wire is not None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from plugins.eventually import eventually
 from tests_plugins.detection.breaks import BACKEND, REDIS
 from tests_plugins.detection.redis_breaks import asked
-from tests_plugins.detection.scene import Scene
 from tests_plugins.detection.subjects import Staging
 from tests_plugins.staging.requirements import path_of
 from tests_plugins.staging.stack import merged
@@ -20,6 +19,7 @@ from tests_plugins.staging.stack import merged
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests_plugins.detection.scene import Scene
     from tests_plugins.staging import StagingHost
 
 #: Stands for an address of this machine that is not loopback, and of which no other machine is told.
@@ -78,7 +78,7 @@ class Recreated:
         scene.disrupted = True
         host = real(scene)
         changed = json.dumps({"services": {self.service: self.changes}})
-        text = changed.replace('"ports": ', '"ports": !override ').replace(BRIDGE, _bridge())
+        text = changed.replace('"ports": ', '"ports": !override ').replace(BRIDGE, bridge())
         (host.folder / _OVERRIDE).write_text(text, encoding="utf-8")
         up = ("up", "--detach", "--no-deps", self.service)
         scene.mend(host.compose, *up)
@@ -98,7 +98,7 @@ def remove(host: StagingHost, service: str) -> None:
         docker("rm", "--force", "--volumes", *found)
 
 
-def _bridge() -> str:
+def bridge() -> str:
     """The machine's address on the engine's own bridge."""
     return docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}")
 
@@ -142,12 +142,13 @@ class OverAndOver:
     """The engine has started the container again and again, and waits longer and longer before it does."""
 
     times: int = 7  # it then waits for 6.4 s
+    service: str = REDIS
 
     marks: ClassVar[bool] = True
 
     def inflict(self, scene: Scene) -> None:
         """Wait for that."""
-        container = real(scene).container(REDIS)
+        container = real(scene).container(self.service)
         eventually(
             lambda: docker("inspect", "-f", "{{.State.Status}} {{.RestartCount}}", container),
             lambda seen: seen == f"restarting {self.times}",
@@ -183,29 +184,6 @@ class OneOff:
         scene.mend(lambda: docker("rm", "--force", "--volumes", name))
         argv = ("run", "--detach", "--no-deps", "--name", name, "--entrypoint", "sleep", self.service, "600")
         real(scene).compose(*argv)
-
-
-@dataclass(frozen=True)
-class OutOfMemory:
-    """Redis took more than its container might, for a moment; the kernel killed it, and the engine started it."""
-
-    marks: ClassVar[bool] = True
-
-    def inflict(self, scene: Scene) -> None:
-        """Let it, and give it back its room."""
-        host, container = real(scene), real(scene).container(REDIS)
-        scene.disrupted = True
-        scene.mend(host.compose, "restart", "--timeout", "1", REDIS)  # only a start that was asked for forgets it
-        tight = Scene(scene.subject, scene.folder)
-        with tight.stack:
-            Updated(("--memory", "16m", "--memory-swap", "16m"), undo=ROOMY).inflict(tight)
-            docker("exec", container, "redis-cli", "SETRANGE", "glutton", "40000000", "x", may_fail=True)
-            eventually(
-                lambda: docker("inspect", "-f", "{{.State.Running}} {{.State.OOMKilled}}", container),
-                lambda seen: seen == "true true",
-                what="a Redis that was killed for want of memory and is back",
-                within_s=20,
-            )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import tempfile
 import threading
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import twin as twins
 from tests_plugins.detection.scene import await_well
 from tests_plugins.detection.subjects import ProcessTwin
+from tests_plugins.staging.stack import merged
 from twin.supervisor import client
 
 if TYPE_CHECKING:
@@ -83,6 +85,32 @@ class SlowEngine:
         threading.Thread(target=_serve, args=(listener, behind, self.delay_s), daemon=True).start()
         scene.mend(listener.shutdown, socket.SHUT_RDWR)  # wakes accept
         _asked_at(scene, scene.folder / "slow")
+
+
+@dataclass(frozen=True)
+class Secured:
+    """Redis speaks TLS only: what stands in its place hangs up on whoever does not, as Redis does."""
+
+    marks: ClassVar[bool] = False
+
+    def inflict(self, scene: Scene) -> None:
+        """Listen, and have the gate look there."""
+        listener = scene.stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        threading.Thread(target=hang_up, args=(listener,), daemon=True).start()
+        scene.mend(listener.shutdown, socket.SHUT_RDWR)  # wakes accept
+        scene.changes = merged(scene.changes, {"redis_port": listener.getsockname()[1]})
+
+
+def hang_up(listener: socket.socket) -> None:
+    """Answer a TLS handshake with an alert; reset every other connection, without a word."""
+    with suppress(OSError):  # what accept raises in the end
+        while True:
+            asker, _ = listener.accept()
+            with asker, suppress(OSError):
+                if asker.recv(1 << 16)[:1] == b"\x16":
+                    asker.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
+                else:
+                    asker.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _asked_at(scene: Scene, path: Path) -> None:

@@ -16,7 +16,7 @@ from tests_plugins.detection.breaks import (
     Orders,
     Unsaid,
 )
-from tests_plugins.detection.engine_breaks import Frozen
+from tests_plugins.detection.engine_breaks import Frozen, Secured
 from tests_plugins.detection.redis_breaks import COUNTS_ARE_FORGOTTEN, Asked, Config, Held, Relocked
 from tests_plugins.detection.row import Row
 from twin.options import Options
@@ -25,6 +25,13 @@ from twin.options import Options
 _FOR_EVER = "while true do end"
 _LOST = "ERROR app.sessions: lost the connection to redis"
 _LOCKED = Options(password="correct horse")  # noqa: S106 - of a twin
+
+_OF_THE_BACKEND = (
+    *("checklist/backend_connects", "checklist/readiness_includes_redis", "checklist/no_connection_errors_in_logs"),
+    *("container/backend_is_running", "container/backend_is_not_oom_killed"),
+    *("container/backend_restart_count_is_steady", "health/backend_health", "health/readiness_schema"),
+    *("health/readiness_time_s", "health/readiness_http_status", "health/backend_uses_this_redis"),
+)
 
 ROWS = (
     Row("Redis is stopped", (Act("stop"),), failed={"container/redis_is_running": "is exited"}),
@@ -66,6 +73,19 @@ ROWS = (
         (Declared({"redis_password_env": None}), Counted()),
         unjudged={"checklist/redis_responds": "add redis_password_env to the inventory"},
         options=_LOCKED,
+    ),
+    Row(
+        "a password is needed, none is declared, and nobody can vouch",
+        (Declared({"redis_password_env": None, "backend_service": None, "readiness_url": None}), Counted()),
+        unjudged={"checklist/redis_responds": "add redis_password_env to the inventory"},
+        options=_LOCKED,
+        skipped=dict.fromkeys(_OF_THE_BACKEND, "the inventory names no"),
+    ),
+    Row(
+        "Redis wants TLS",
+        (Secured(),),
+        unjudged={"checklist/redis_responds": "Redis wants TLS, which the suite does not speak"},
+        warned={"container/published_ports_lead_to_redis": "->"},
     ),
     Row(
         "Redis wants another password than anybody has",
@@ -124,6 +144,11 @@ ROWS = (
         "Redis has crashed and is back",
         (Act("crash"), Later()),
         warned={"container/restart_count_is_steady": "1 restarts by the engine since"},
+    ),
+    Row(
+        "the backend has crashed and is back",
+        (Act("crash", BACKEND), Later()),
+        warned={"container/backend_restart_count_is_steady": '_staging-1" 1'},
     ),
     Row(
         "Redis was restarted a moment ago, and nobody says when",

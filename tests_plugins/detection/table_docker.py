@@ -11,7 +11,6 @@ from tests_plugins.detection.docker_breaks import (
     NoServer,
     OneOff,
     OutOfDisk,
-    OutOfMemory,
     OverAndOver,
     Recreated,
     Removed,
@@ -20,8 +19,10 @@ from tests_plugins.detection.docker_breaks import (
     SmallDisk,
     Updated,
 )
+from tests_plugins.detection.oom_breaks import Glutton, OutOfMemory
 from tests_plugins.detection.redis_breaks import COUNTS_ARE_FORGOTTEN, Config, Held
 from tests_plugins.detection.row import Row
+from tests_plugins.detection.sharing_breaks import Sharing
 from tests_plugins.staging import REDIS_6_2
 
 _APPLICATION = ("python", "-m", "app")
@@ -42,6 +43,11 @@ ROWS = (
         failed={"container/redis_is_running": "is restarting, exit code 1"},
     ),
     Row(
+        "the backend starts over and over",
+        (Recreated({"command": ["false"]}, service=BACKEND), OverAndOver(service=BACKEND)),
+        failed={"container/backend_is_running": "is restarting, exit code 1"},
+    ),
+    Row(
         "the restart policy is no",
         (Updated(("--restart", "no"), undo=("--restart", "unless-stopped")),),
         warned={"container/restart_policy_brings_it_back": "'no'"},
@@ -51,6 +57,11 @@ ROWS = (
         (OutOfMemory(), Later()),
         failed={"container/redis_is_not_oom_killed": "the kernel killed a process for want of memory"},
         warned={"container/restart_count_is_steady": "1 restarts by the engine since"},
+    ),
+    Row(
+        "the backend was killed for want of memory, and is back",
+        (Glutton(), Later()),
+        failed={"container/backend_is_not_oom_killed": "the kernel killed a process for want of memory"},
     ),
     Row(
         "maxmemory 0 in a limited container",
@@ -141,6 +152,12 @@ ROWS = (
         (Held(commands=[("CLIENT", "SETNAME", "stranger")], seen_as="name=stranger"),),
         warned={"connections/connections_have_an_owner": '"stranger"'},
     ),
+    Row("Redis shares the network of a proxy", (Sharing(),)),
+    Row(
+        "Redis shares the network of a proxy that publishes it beyond loopback",
+        (Sharing(f"{BRIDGE}::6379"),),
+        failed={"configuration/not_published_without_a_password": "without a password"},
+    ),
     Row("one-off containers of Redis and the backend", (OneOff(), OneOff("redis_staging"))),
     Row(
         "the append-only file meets a full disk",
@@ -153,9 +170,9 @@ ROWS = (
         warned={"host/disk_used_ratio": "used, 0 MiB free"},
     ),
     Row(
-        "the disk is too small for a save",
+        "the disk is too small for the dataset",
         (SmallDisk(size="600k"), Later()),
-        failed={"host/disk_has_room_for_a_save": "MiB free on"},
+        warned={"host/disk_has_room_for_the_dataset": "MiB free on"},
     ),
     Row(
         "the engine does not answer",

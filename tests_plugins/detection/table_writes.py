@@ -13,6 +13,9 @@ _SMALL = Options(maxmemory="16mb", policy="noeviction")
 _APPENDS = Options(redis_args=("--appendonly", "yes"))
 _SLOW_TO_LOAD = Options(redis_args=("--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"))
 
+_AS_LIMITED = Declared({"redis_username_env": "SOME_USER", "redis_password_env": "SOME_PASSWORD"})
+_KNOWN = Environ({"SOME_USER": "limited", "SOME_PASSWORD": "open sesame"})
+
 ROWS = (
     Row(
         "memory is full, and nothing may be evicted",
@@ -67,10 +70,35 @@ ROWS = (
                 [("ACL", "SETUSER", "limited", "on", ">open sesame", "~cache:*", "+@all")],
                 undo=[("ACL", "DELUSER", "limited")],
             ),
-            Declared({"redis_username_env": "SOME_USER", "redis_password_env": "SOME_PASSWORD"}),
-            Environ({"SOME_USER": "limited", "SOME_PASSWORD": "open sesame"}),
+            _AS_LIMITED,
+            _KNOWN,
         ),
         unjudged={_WRITE: "the ACL user may not write the canary key"},
+    ),
+    Row(
+        "the ACL user may not write as the canary does",
+        (
+            Asked(
+                [("ACL", "SETUSER", "limited", "on", ">open sesame", "~*", "+@all", "-psetex")],
+                undo=[("ACL", "DELUSER", "limited")],
+            ),
+            _AS_LIMITED,
+            _KNOWN,
+        ),
+        unjudged={_WRITE: "grant +psetex"},
+    ),
+    Row(
+        "the ACL user may not select the database",
+        (
+            Asked(
+                [("ACL", "SETUSER", "limited", "on", ">open sesame", "~*", "+@all", "-select")],
+                undo=[("ACL", "DELUSER", "limited")],
+            ),
+            _AS_LIMITED,
+            Declared({"redis_db": 1}),
+            _KNOWN,
+        ),
+        unjudged={"health/wire_ping": "grant +select"},
     ),
     Row(
         "Redis is still loading",
