@@ -172,7 +172,8 @@ class Campaign:
             stopped=self.stopped,
         )
         if not steadiness.held:
-            self.halted = f"not in the steady state: {steadiness.said or steadiness.describe()}"
+            said = steadiness.said or steadiness.describe()
+            self.halted = f"not in the steady state: {said}; what mends it: pytest -m verify --host {self.host.name}"
 
     def await_well(self) -> None:
         """Wait for the steady state after an undo. Raises ``Unjudged`` where it does not come back."""

@@ -15,7 +15,7 @@ from plugins.journal import last_counters
 from plugins.redact import Redactor
 from plugins.report import folder, run_json
 from plugins.run import Run
-from plugins.verdict import Exit, NotJudged
+from plugins.verdict import Exit, NotJudged, Outcome, Unreachable
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -75,6 +75,7 @@ def conclude(current: Active, pytest_status: int) -> None:
     aftermath.compare_with_history(current)
     current.exit_code = run.exit_code(pytest_status)
     if facts is not None and run.stopped is None:
+        _note_holder(run, facts)
         _keep_looks(current, facts)
     target = current.identify()
     current.write("end", sync=True, exit_code=current.exit_code, target=target, notes=run.notes, **_stopped(run))
@@ -97,6 +98,16 @@ def forget_mistake(current: Active) -> None:
     """Leave nothing of a run that a wrong command line ended: it judged nothing, and is no link in the trend."""
     if current.folder.path is not None and current.exit_code == Exit.USAGE:
         shutil.rmtree(current.folder.path, ignore_errors=True)
+
+
+def _note_holder(run: Run, facts: Facts) -> None:
+    """Say who else is at work, where something is red: it may be that one's doing, and over in a moment."""
+    if any(result.outcome is Outcome.FAILED for result in run.results.values()):
+        with suppress(NotJudged, Unreachable):
+            if by := facts.holder:
+                run.notes.append(
+                    run.redact(f"{by}: what is red may be its doing; judge again once it has ended (--wait)")
+                )
 
 
 def _keep_looks(current: Active, facts: Facts) -> None:

@@ -250,11 +250,15 @@ def _each(parts: Iterable[tuple[Kind, object, Place]], known: Sequence[Problem] 
 
 def unknown_key(place: Place, legal: tuple[str, ...]) -> Problem:
     """The problem of a key that nobody knows, with what was probably meant."""
+    return Problem(place.key, f"unknown key{did_you_mean(str(place.key[-1]), legal)}", ", ".join(legal))
+
+
+def did_you_mean(given: str, legal: Iterable[str]) -> str:
+    """The end of a message about a name that nobody knows: what was probably meant, empty where nothing comes near."""
     from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it; a gate should not pay for it
 
-    close = get_close_matches(str(place.key[-1]), legal, n=1)
-    meant = f"; did you mean {close[0]}?" if close else ""
-    return Problem(place.key, f"unknown key{meant}", ", ".join(legal))
+    close = get_close_matches(given, legal, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _is_table_name(item: Field[Any]) -> bool:

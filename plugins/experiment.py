@@ -49,6 +49,9 @@ UNDER_WAY_S = 2.0
 #: Seconds that a flush may hold writers back, so that none of their keys is lost between saving and flush.
 STALL_S = 0.7
 
+#: What pytest knows as a ``KeyboardInterrupt``.
+_INTERRUPTED = "Ctrl-C, or by a pipeline that cancelled it"
+
 #: What leaves an experiment without a verdict. Whatever else is raised is a fault of the suite's own.
 _UNKNOWN = (Unjudged, Unreachable, TargetError, LeaseFired, NoLease, Dirty, NotInTime, saving.CannotSave)
 
@@ -94,7 +97,8 @@ class Experiment:
             if self.last.outcome is not Outcome.FAILED:
                 raise Unjudged(self.last.reason) from unknown
         except BaseException as interrupted:
-            self.last = self._without_verdict(trial, Outcome.ERROR, f"ended by {type(interrupted).__name__}")
+            by = _INTERRUPTED if isinstance(interrupted, KeyboardInterrupt) else type(interrupted).__name__
+            self.last = self._without_verdict(trial, Outcome.ERROR, f"ended by {by}")
             raise
         finally:
             trial.phase("")
@@ -123,6 +127,7 @@ class Experiment:
         with ExitStack() as stack:
             traffic = Traffic(campaign.target, scene, trial.history, run_id=secrets.token_hex(4))
             self._phase(trial, "warm-up", "every vantage point must be well")
+            stack.callback(traffic.leave_nothing)
             stack.enter_context(traffic)
             self._warm_up(trial, traffic)
             stack.callback(trial.forget_saved)

@@ -50,6 +50,12 @@ def hand_over() -> None:
     _replace(_leave, dict.fromkeys(_SIGNALS, _interrupt))
 
 
+def over() -> None:
+    """The verdict is out, and is what the process exits with: what is left is tidying up, which has deadlines."""
+    for handler in (_interrupt, *_CLEANING_UP.values()):
+        _replace(handler, dict.fromkeys(_SIGNALS, _go_on))
+
+
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
     _replace(_leave, _CLEANING_UP)
     print("interrupted", file=sys.__stderr__)

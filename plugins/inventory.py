@@ -12,7 +12,7 @@ from pathlib import Path  # noqa: TC003 - the schema is read from the hints at r
 from typing import TYPE_CHECKING, Literal, cast
 
 from plugins import legal
-from plugins.decode import TABLE_NAME, Table, doc, unknown_key
+from plugins.decode import TABLE_NAME, Table, did_you_mean, doc, unknown_key
 from plugins.inventory_file import FileError, parse
 from plugins.place import Place, Problem, Problems, dotted, quoted, shown, toml_word, variable_fault
 
@@ -275,7 +275,9 @@ def _entry(hosts: object, name: str, place: Place) -> object:
         raise Problems([_bad_name(name, place)])
     if name not in hosts:
         known = ", ".join(quoted(known) if not known.isidentifier() else known for known in hosts)
-        raise place.inside(name).problem("there is no such host", known or "none yet; add a table [hosts.NAME]")
+        raise place.inside(name).problem(
+            f"there is no such host{did_you_mean(name, hosts)}", known or "none yet; add a table [hosts.NAME]"
+        )
     return hosts[name]
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: What pytest has an exit code of its own for.
 _PYTESTS_OWN = (pytest.UsageError, pytest.exit.Exception, ConftestImportFailure)
 
+#: Of a broken pipe, as ``| head`` makes one.
+_GONE = "whoever read the output has gone"
+
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
@@ -39,7 +42,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     except Exception as fault:
         if not _is_asked_for(early_config):
             raise
-        raise SystemExit(_end(early_config, fault)) from None
+        raise SystemExit(_end(early_config, Exit.INTERNAL, f"fault in the suite: {told(fault)}")) from None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -56,10 +59,18 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
             raise
         print("interrupted", file=sys.__stderr__)
         return Exit.INTERRUPTED
+    except BrokenPipeError:
+        if not _is_asked_for(config):
+            raise
+        # Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _end(config, Exit.INTERRUPTED, _GONE)
     except Exception as fault:
         if not _is_asked_for(config):
             raise
-        return _end(config, fault)
+        return _end(config, Exit.INTERNAL, f"fault in the suite: {told(fault)}")
+    finally:
+        interruption.over()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -89,7 +100,11 @@ class _Recorder:
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Pytest's own hook is not told which run it is about."""
         if self.run.stopped is None:
-            self.run.stop(Exit.INTERNAL, f"fault in the suite: {told(excinfo.value)}")
+            gone = isinstance(excinfo.value, BrokenPipeError)
+            code, said = (
+                (Exit.INTERRUPTED, _GONE) if gone else (Exit.INTERNAL, f"fault in the suite: {told(excinfo.value)}")
+            )
+            self.run.stop(code, said)
 
 
 def told(fault: BaseException) -> str:
@@ -111,15 +126,15 @@ def _is_asked_for(config: pytest.Config) -> bool:
     return getattr(config.known_args_namespace, "host", None) is not None
 
 
-def _end(config: pytest.Config, fault: Exception) -> int:
-    """Say what is wrong, in the run's record too where there is one."""
-    said, current = f"fault in the suite: {told(fault)}", active(config)
+def _end(config: pytest.Config, code: Exit, said: str) -> int:
+    """Say what has ended the run, in its record too where there is one."""
+    current = active(config)
     if current is not None:
         from plugins import course  # noqa: PLC0415 - only a fault needs it here
 
         said = current.run.redact(said)
         with suppress(Exception):  # the record may be what the fault is in
-            current.run.stop(Exit.INTERNAL, said)
-            course.conclude(current, Exit.INTERNAL)
+            current.run.stop(code, said)
+            course.conclude(current, code)
     print(said, file=sys.__stderr__)
-    return Exit.INTERNAL
+    return code

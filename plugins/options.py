@@ -221,7 +221,7 @@ def read_request(option: argparse.Namespace, root: Path) -> Request | None:
         suite=suite,
         host=option.host,
         inventory=_path(option, "--inventory") or root / "hosts.toml",
-        report_dir=_path(option, "--report-dir") or Path("reports"),
+        report_dir=_path(option, "--report-dir") or root / "reports",
         wait_s=option.wait or 0.0,
         stable_for_s=option.stable_for or 0.0,
         since=_since(option.since),

@@ -70,6 +70,12 @@ class Run:
         self.broken.append(what)
         self.notes.append(self.redact(f"a fault in the suite: {what}"))
 
+    def reason(self, exit_code: int) -> str:
+        """Why the run has not judged all that it was to judge, in words; empty where it has."""
+        if self.stopped is None and exit_code == Exit.INTERRUPTED:
+            return f"interrupted: {len(self.results)} of {self.selected} were judged"
+        return self.stopped[1] if self.stopped is not None else ""
+
     def exit_code(self, pytest_status: int) -> int:
         """The exit code by the contract's precedence; ``pytest_status`` is what pytest itself would exit with."""
         codes: list[int] = [self._code_of(result) for result in self.results.values()]

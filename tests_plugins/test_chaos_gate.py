@@ -16,6 +16,7 @@ import pytest
 
 from plugins.eventually import eventually
 from tests_plugins.chaos import environ_for, play, playing, select
+from tests_plugins.gate import run_gate
 from tests_plugins.staging import BACKEND as BACKEND_IMAGE
 from tests_plugins.staging import REDIS as REDIS_IMAGE
 from tests_plugins.staging import need_staging_host
@@ -247,9 +248,23 @@ def test_a_cancelled_run_undoes_and_writes_it_down(twin: Twin, tmp_path: Path, n
     assert (played.exit_code, played.document["verdict"]) == (2, "unjudged"), played.output
     found = played.experiments["restart"]
     assert (found["outcome"], found["undone"]) == ("error", True), found
-    assert found["reason"] == "ended by KeyboardInterrupt"
+    assert found["reason"] == "ended by Ctrl-C, or by a pipeline that cancelled it"
+    assert played.document["reason"] == "interrupted: 1 of 2 were judged"
+    assert twin.redis("KEYS", "*chaos:*") == []
     assert "stop_start" not in played.experiments
     assert files_of_runs(twin) == []
+
+
+def test_a_gate_beside_a_run_says_whose_doing_it_may_see(twin: Twin, tmp_path: Path) -> None:
+    """It takes no lock: red is red, and the note keeps a pipeline's reader from mending what is about to be undone."""
+    twin.delay_start(6)
+    environ = environ_for(twin, tmp_path)
+    with playing(*select("restart"), reports=tmp_path / "r", environ=environ) as run:
+        run.await_said("ping away")
+        gate = run_gate("--host", "twin", reports=tmp_path / "g", environ=environ)
+        run.send(signal.SIGINT)
+    (note,) = [note for note in gate.document["notes"] if "may be its doing" in note]
+    assert (gate.exit_code, run.end().document["run_id"] in note) == (1, True), gate.output
 
 
 @pytest.fixture

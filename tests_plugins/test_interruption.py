@@ -51,6 +51,18 @@ def test_a_second_ctrl_c_is_meant() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_run_that_is_over_keeps_its_exit_code(interrupted: bool) -> None:
+    """What comes between the verdict and the end of the process does not become 130."""
+    interruption.hand_over()
+    if interrupted:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    interruption.over()
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGTERM)
+
+
 def test_afterwards_all_is_as_before(stack: ExitStack) -> None:
     """The handlers are the run's only."""
     stack.close()

@@ -189,7 +189,7 @@ def test_a_broken_file_says_where_it_breaks(tmp_path: Path, raw: bytes, words: s
 def test_an_unknown_host_gets_the_names_of_those_there_are(tmp_path: Path) -> None:
     """A typing error is found at a glance."""
     message = complaint(tmp_path, f'{MINIMAL}[hosts.eu-1]\n[hosts."a b"]\n', name="stagign")
-    assert 'hosts.stagign: there is no such host; legal: staging, "eu-1", "a b"' in message
+    assert 'hosts.stagign: there is no such host; did you mean staging?; legal: staging, "eu-1", "a b"' in message
 
 
 def test_an_empty_inventory_says_so(tmp_path: Path) -> None:

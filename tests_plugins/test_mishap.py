@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests_plugins.test_options import on_a_trap, run_pytest
+from tests_plugins.test_options import ROOT, on_a_trap, run_pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,18 @@ def test_a_broken_hook_is_no_red_gate(tmp_path: Path, hook: str, order: str) -> 
     for folder in (tmp_path / "r").glob("2*"):
         document = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         assert (document["exit_code"], document["verdict"], "oh dear" in document["reason"]) == (3, "unjudged", True)
+
+
+def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
+    """As ``| head`` does: exit 2, no traceback, and no folder that lacks its run.json."""
+    argv = [sys.executable, "-m", "pytest", *on_a_trap(tmp_path)]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, "Traceback" in said, "BrokenPipe" in said) == (2, False, False), said
+    assert [one for one in (tmp_path / "r").glob("2*") if not (one / "run.json").exists()] == []
 
 
 def test_a_broken_plugin_of_the_suites_own_tests_is_pytests_business(tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from plugins.options import Suite, chosen_suite
+from plugins.options import Suite, chosen_suite, read_request
 from twin import standing
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def test_an_inventory_may_lie_anywhere(tmp_path: Path, form: list[str]) -> None:
     file = tmp_path / "hosts.toml"
     file.write_text('[hosts.there]\nenvironment = "staging"\n', encoding="utf-8")
     done = run_pytest("-m", "verify", "--host", "nobody", *(part.format(file=file) for part in form))
-    assert (done.returncode, "there is no such host; legal: there" in done.stderr) == (4, True)
+    assert (done.returncode, "there is no such host" in done.stderr) == (4, True)
 
 
 def test_the_suite_can_be_started_from_any_folder(tmp_path: Path) -> None:
@@ -68,6 +69,20 @@ def test_the_suite_can_be_started_from_any_folder(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text('[hosts.there]\nenvironment = "staging"\n', encoding="utf-8")
     done = run_pytest("-m", "verify", "--host", "nobody", "--inventory", "my.toml", cwd=tmp_path)
     assert (done.returncode, str(tmp_path / "my.toml") in done.stderr) == (4, True)
+
+
+def test_reports_lie_at_the_root_whatever_the_folder() -> None:
+    """As the inventory does, so that the trend is one."""
+    option = Namespace(markexpr="verify", **dict.fromkeys(GIVEN), host="there", debug=None, strict=False)
+    request = read_request(option, ROOT)
+    assert request is not None
+    assert (request.inventory, request.report_dir) == (ROOT / "hosts.toml", ROOT / "reports")
+
+
+GIVEN = (
+    *("render", "inspect", "inventory", "report_dir", "wait", "stable_for", "since", "plan", "redact", "recover"),
+    *("lease", "keep", "fail_on_regression"),
+)
 
 
 def test_the_suites_own_configuration_may_be_named_from_any_folder(tmp_path: Path) -> None:
@@ -146,7 +161,7 @@ def test_what_only_shows_something_starts_nothing(tmp_path: Path, option: str) -
 def test_collecting_for_a_host_that_is_nowhere_is_a_usage_error(tmp_path: Path) -> None:
     """It reads the inventory, and connects to nothing."""
     done = run_pytest(*on_a_trap(tmp_path), "--host=nowhere", "--collect-only")
-    assert (done.returncode, "there is no such host; legal: there" in done.stderr) == (4, True), done.stderr
+    assert (done.returncode, "there is no such host" in done.stderr) == (4, True), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,13 @@ class Facts(Found):
         return causes.judge_health(self._chain, container.health(*self.running_backends))
 
     @property
+    def holder(self) -> str:
+        """Which run of chaos is at work on the host, and may have done what is seen; empty where none is known."""
+        from plugins.holder import holder_of  # noqa: PLC0415 - only who has seen something red asks
+
+        return holder_of(self._target, self._now.introduction.get().engine.id)
+
+    @property
     def _chain(self) -> Chain:
         return self._now.chain.get()
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from plugins.facts import Facts
 from plugins.facts.flow import Flow
 from plugins.facts.look import Look, Order
-from plugins.target.model import TargetError
 from plugins.verdict import NotApplicable
 
 if TYPE_CHECKING:
@@ -53,21 +52,11 @@ def _nobody_waits() -> Steadiness:
 
 def _wait(target: Target, flow: Flow, first: Look, order: Order) -> tuple[Steadiness, Look]:
     """Wait for the steady state; the facts are then those of a fresh look, or of the first if all was well."""
+    from plugins.holder import holder_of  # noqa: PLC0415 - only who waits pays for it
     from plugins.steady import Pulses, WhenFree, await_steady  # noqa: PLC0415 - only who waits pays for it
 
     engine = first.introduction.get().engine
     pulses = Pulses(target, write=order.write, first=first.pulse())
-    look = WhenFree(pulses, lambda: _holder(target, engine.id))
+    look = WhenFree(pulses, lambda: holder_of(target, engine.id))
     steadiness = await_steady(look, wait_s=order.wait_s, stable_for_s=order.stable_for_s, stopped=flow.stopped)
     return steadiness, first if pulses.taken == 1 else Look(target, flow, order)
-
-
-def _holder(target: Target, engine_id: str) -> str:
-    """Which run of chaos holds the host; empty where none does, or it cannot be known: verify takes no lock itself."""
-    from plugins.campaign import ledger_of  # noqa: PLC0415 - only who waits pays for it
-    from plugins.lock import CannotLock  # noqa: PLC0415 - the same
-
-    try:
-        return ledger_of(target, engine_id).holder()
-    except (CannotLock, TargetError):
-        return ""

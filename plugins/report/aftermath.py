@@ -105,4 +105,7 @@ def _do(current: Active, otherwise: str, act: Callable[[], object]) -> None:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - see above
-        current.run.notes.append(current.run.redact(f"{otherwise}: {type(error).__name__}: {error}"))
+        said = f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError) and error.strerror:  # a write that fails does not say where
+            said = f"{error.filename or current.folder.path}: {error.strerror}"
+        current.run.notes.append(current.run.redact(f"{otherwise}: {said}"))

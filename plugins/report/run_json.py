@@ -61,7 +61,7 @@ def document(run: Run, target: Target, exit_code: int) -> Mapping[str, object]:
         "host": run.host.name,
         "verdict": verdict(exit_code),
         "exit_code": exit_code,
-        "reason": run.stopped[1] if run.stopped else "",
+        "reason": run.reason(exit_code),
         "started": run.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "duration_s": round(run.duration_s, 3),
         "target": target,

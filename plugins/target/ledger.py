@@ -136,7 +136,13 @@ class Page:
         """
         data = script(undo).encode(errors="surrogateescape")
         if copy is not None:
-            _write_synced(copy, data)
+            try:
+                _write_synced(copy, data)
+            except OSError as error:
+                raise TargetError(
+                    f"nothing was injected, since no copy of the undo can be written to {copy}: {error.strerror};"
+                    " make room there, or name another --report-dir"
+                ) from error
         words = (self.folder, str(len(data)), one_line(undo.what))
         match say(self._shell, "write", *words, stdin=data, timeout_s=PROMPT_S + UNDOING_S).strip():
             case "written":

@@ -19,6 +19,7 @@ from plugins.traffic.carrier import Carrier
 from plugins.traffic.pace import Pacer
 from plugins.traffic.recorder import ReadBack, Recorder, Written
 from plugins.traffic.wire_probes import EVERY_S, Ping, WireProbe
+from plugins.verdict import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ class Traffic:
         self._scene = scene
         self._history = history
         self._recorder = Recorder(target.host.namespace, run_id) if may_write(target.host) else None
+        self._left = self._recorder is not None  # whether its keys may still be there
         self._carrier = Carrier(target.shell)
         self._heat = slow_probes.Heat()
         self._inside = threading.Lock()  # held by the one command in Redis's container, or by who wants none there
@@ -134,6 +136,16 @@ class Traffic:
             return
         with self._fresh_wire() as wire:
             self._recorder.cleanup(wire, found.strangers if found is not None else ())
+        self._left = False
+
+    def leave_nothing(self) -> None:
+        """After an experiment that was cut short: ``cleanup``, unless it was done, where Redis can be asked.
+
+        Never raises: the keys expire by themselves.
+        """
+        if self._left:
+            with contextlib.suppress(TargetError, Unreachable):
+                self.cleanup()
 
     def __enter__(self) -> Self:
         """Begin."""
