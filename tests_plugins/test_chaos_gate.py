@@ -248,6 +248,9 @@ def test_a_cancelled_run_undoes_and_writes_it_down(twin: Twin, tmp_path: Path, n
     found = played.experiments["restart"]
     assert (found["outcome"], found["undone"]) == ("error", True), found
     assert found["reason"] == "ended by KeyboardInterrupt"
+    assert "UNJUDGED restart: ended by KeyboardInterrupt; the fault is undone" in played.output
+    assert "twin chaos: INTERRUPTED (exit 2): 0 of 2 experiments judged, in " in played.output
+    assert "Interrupted: 0 of 2 experiments judged (exit 2)." in (played.folder / "report.html").read_text("utf-8")
     assert "stop_start" not in played.experiments
     assert files_of_runs(twin) == []
 

@@ -204,14 +204,32 @@ def _page(events: list[dict[str, object]], text: str) -> str:
         (["failed", "passed", "warned"], 1, "Not well: 1 check failed, 1 warned, 1 passed."),
         (["error"], 10, "No verdict: 1 check unjudged."),
         ([], 10, "No verdict: nothing was checked."),
-        (["passed"], 2, "No verdict: 1 check passed (exit 2)."),
+        (["passed"], 2, "Interrupted: 1 check passed (exit 2)."),
+        (["passed"], 3, "No verdict: 1 check passed (exit 3)."),
     ],
 )
 def test_the_verdict_is_a_sentence(outcomes: list[str], code: int, said: str) -> None:
     """The worst first."""
     story = tell([RUN, *(check(outcome=outcome) for outcome in outcomes), {**END, "exit_code": code}])
-    word = {0: "pass", 1: "fail"}.get(code, "unjudged")
-    assert page.sentence(story, word) == said
+    assert page.sentence(story) == said
+
+
+@pytest.mark.parametrize(
+    ("passed", "selected", "said"),
+    [
+        (1, 3, "Interrupted: 1 of 3 experiments judged (1 passed) (exit 2)."),
+        (0, 1, "Interrupted: 0 of 1 experiment judged (exit 2)."),
+        (1, 0, "Interrupted: 1 of 2 experiments judged (1 passed) (exit 2)."),
+    ],
+)
+def test_an_interrupted_run_says_how_far_it_came(passed: int, selected: int, said: str) -> None:
+    """Of those that were to be played; an older journal knows only those that were begun."""
+    begun: list[dict[str, object]] = [
+        {"event": "phase", "fault": fault, "phase": "scene"} for fault in ("restart", "kill")
+    ]
+    events = [{**RUN, "suite": "chaos"}, *begun, *(check(outcome="passed") for _ in range(passed))]
+    asked: list[dict[str, object]] = [{"event": "selected", "experiments": selected}] if selected else []
+    assert page.sentence(tell([*events, *asked, {**END, "exit_code": 2}])) == said
 
 
 def test_memory_clients_and_keys_stand_against_their_limits() -> None:

@@ -71,7 +71,12 @@ def mistake(text: str) -> str:
 
 
 def _word(exit_code: int) -> str:
-    known = {Exit.UNJUDGED: "not judged", Exit.DIRTY: "the host is dirty", Exit.REFUSED: "refused"}
+    known = {
+        Exit.INTERRUPTED: "interrupted",
+        Exit.UNJUDGED: "not judged",
+        Exit.DIRTY: "the host is dirty",
+        Exit.REFUSED: "refused",
+    }
     return known.get(Exit(exit_code), f"exit {exit_code}") if exit_code in set(Exit) else f"exit {exit_code}"
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugins.active import active
-from plugins.report.terminal import ORDER, WORDS, printable
+from plugins.report.signs import word_of
+from plugins.report.terminal import ORDER, printable
 from plugins.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -
 
 def cells_of(result: CheckResult, category: str, duration: str) -> list[str]:
     """The row of one check; ``category`` and ``duration`` are cells that pytest-html made."""
-    word = WORDS.get(result.outcome, str(result.outcome))
+    word = word_of(result.outcome)
     return [
         category,
         _cell(f"outcome {word}", word),

@@ -22,6 +22,7 @@ from plugins.report.past import (
     replace_text,
     write_beside,
 )
+from plugins.report.signs import SIGNS, word_of
 from plugins.report.strips import SHOWN, Strip, median, strips
 from plugins.report.templating import render
 
@@ -34,24 +35,15 @@ if TYPE_CHECKING:
 FILE = "index.html"
 POLICY = policy()
 
-#: A letter, a sign or a shape for each outcome, and its word; colour comes on top.
-SIGNS = {
-    "passed": ("✓", "passed"),
-    "failed": ("✗", "failed"),
-    "error": ("?", "unjudged"),
-    "warned": ("!", "warned"),
-    "skipped": ("s", "skipped"),
-    "": ("", "not in this run"),
-}
 #: What somebody may want to look at: these cells lead to the run.
 _AMISS = ("failed", "error", "warned")
 _CELLS = {
-    outcome: Markup('<td class="{}">{}</td>').format(outcome, sign) if sign else Markup("<td></td>")
-    for outcome, (sign, _) in SIGNS.items()
+    "": Markup("<td></td>"),  # not in that run
+    **{outcome: Markup('<td class="{}">{}</td>').format(outcome, sign) for outcome, sign in SIGNS.items()},
 }
 _LINKED = Markup('<td class="{}"><a href="{}" aria-label="{}">{}</a></td>')
 #: Grows when a part of the same runs looks different.
-_VERSION = 3
+_VERSION = 4
 #: No part is larger, in bytes.
 _LARGEST = 8 << 20
 
@@ -75,7 +67,7 @@ def write_index(report_dir: Path, newest: PastRun) -> None:
         host, _, suite = kind.rpartition("-")
         is_own = kind == kind_of(newest.run_id)
         hosts.setdefault(host, {})[suite] = _part(report_dir, kind, names, newest.run_id, anew=is_own)
-    text = render("trend.html", policy=POLICY, newest=newest, hosts=hosts, signs=[s for s in SIGNS.values() if s[0]])
+    text = render("trend.html", policy=POLICY, newest=newest, hosts=hosts, signs=SIGNS)
     replace_text(report_dir / FILE, text)
 
 
@@ -129,7 +121,7 @@ def rows_of(found: Iterable[Strip], runs: Sequence[PastRun], links: Mapping[str,
 
 def _cells(strip: Strip, runs: Sequence[PastRun], links: Mapping[str, str]) -> Markup:
     cells = [
-        _LINKED.format(outcome, links[run.run_id], f"{SIGNS[outcome][1]} on {run.when}", SIGNS[outcome][0])
+        _LINKED.format(outcome, links[run.run_id], f"{word_of(outcome)} on {run.when}", SIGNS[outcome])
         if outcome in _AMISS
         else _CELLS[outcome]
         for outcome, run in zip(strip.outcomes, runs, strict=True)

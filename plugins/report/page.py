@@ -12,9 +12,9 @@ from plugins.probe import Vantage
 from plugins.report import runbook
 from plugins.report.changes import changed
 from plugins.report.templating import render
-from plugins.report.terminal import ORDER, WORDS, target_line
+from plugins.report.terminal import ORDER, counted, so_far, spoken, target_line
 from plugins.run import VERDICTS, verdict
-from plugins.verdict import Outcome
+from plugins.verdict import Exit, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,18 +33,11 @@ ASKED = {
     Vantage.BACKEND: "checklist/backend_connects",
     Vantage.READINESS: "checklist/readiness_includes_redis",
 }
-#: What each outcome looks like to who sees no colours.
-SIGNS = {
-    Outcome.PASSED: "✓",
-    Outcome.FAILED: "✗",
-    Outcome.ERROR: "?",
-    Outcome.WARNED: "!",
-    Outcome.SKIPPED: "·",
-}
 _SENTENCES = {
     "pass": "All is well: {}.",
     "fail": "Not well: {}.",
     "unjudged": "No verdict: {}.",
+    "interrupted": "Interrupted: {}.",
     "dirty": "The host is not clean: {}.",
     "refused": "Nothing was done: {}.",
 }
@@ -89,32 +82,29 @@ def first_screen(story: Story) -> Markup:
         "first.html",
         story=story,
         word=word,
-        sentence=sentence(story, word),
+        sentence=sentence(story),
         target=target_line(story.identity) if story.identity and not story.stopped else "",
         amiss=sorted(amiss, key=lambda one: one.outcome is Outcome.ERROR),
         warned=warned,
-        words=WORDS,
-        signs=SIGNS,
     )
 
 
-def sentence(story: Story, word: str) -> str:
+def sentence(story: Story) -> str:
     """The verdict as a person would say it."""
     if story.exit_code is None:
         return "The run was cut short: this is as far as it got."
+    template = _SENTENCES[spoken(story.exit_code)]
     if story.stopped:
-        return _SENTENCES[word].format("see below")
+        return template.format("see below")
     outcomes = [one.outcome for one in story.checks]
-    counts = {outcome: outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
-    what = "experiment" if story.suite == "chaos" else "check"
-    parts = [
-        f"{count} {WORDS.get(outcome, str(outcome))}"
-        for outcome, count in sorted(counts.items(), key=lambda item: ORDER.index(item[0]))
-    ]
-    if parts:
-        parts[0] = parts[0].replace(" ", f" {what}s " if not parts[0].startswith("1 ") else f" {what} ", 1)
+    told = counted(outcomes) or ["nothing was checked"]
+    if outcomes:
+        what = "experiment" if story.suite == "chaos" else "check"
+        told[0] = told[0].replace(" ", f" {what} " if told[0].startswith("1 ") else f" {what}s ", 1)
+    if story.exit_code == Exit.INTERRUPTED and (selected := story.selected or len(story.played)):
+        told = [so_far(outcomes, selected, story.suite)]
     code = "" if story.exit_code in VERDICTS else f" (exit {story.exit_code})"
-    return _SENTENCES[word].format((", ".join(parts) or "nothing was checked") + code)
+    return template.format(", ".join(told) + code)
 
 
 def verify_sections(story: Story, earlier: Mapping[str, str], earlier_run: str) -> Markup:
@@ -127,8 +117,6 @@ def verify_sections(story: Story, earlier: Mapping[str, str], earlier_run: str) 
         earlier_run=earlier_run,
         known=bool(story.info),
         groups=coverage(story.checks),
-        signs=SIGNS,
-        words=WORDS,
     )
 
 

@@ -7,10 +7,12 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING
 
+from plugins.experiment_result import NO_VERDICT, unsettled
 from plugins.history import Result
 from plugins.probe import TIMEOUT, Vantage
 from plugins.recovery import BLIND, TURNED_AWAY
 from plugins.report.drawing import words_of
+from plugins.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +34,7 @@ class Row:
     window: str
     outage: str
     left: str
-    good: bool
+    outcome: Outcome  # of this vantage point's window
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,23 @@ def headroom(played: Played) -> tuple[Row, ...]:
 def _row(played: Played, vantage: str) -> Row:
     window, recovery = played.window_s.get(vantage), played.recovery_s.get(vantage)
     outage, margin = played.outage_s.get(vantage), played.uncertainty_s.get(vantage)
+    good = recovery is not None and (window is None or recovery <= window)
+    open_ended = recovery is None and played.outcome in NO_VERDICT
     return Row(
         words=words_of(vantage),
-        recovery="not well again" if recovery is None else _told(recovery, margin),
+        recovery=unsettled(played.outcome) if recovery is None else _told(recovery, margin),
         window="none" if window is None else f"{window:g} s",
         outage="never away" if outage is None else f"{outage:.2f} s",
-        left="none left" if recovery is None else _left(recovery, window),
-        good=recovery is not None and (window is None or recovery <= window),
+        left="" if open_ended else "none left" if recovery is None else _left(recovery, window),
+        outcome=Outcome.PASSED if good else Outcome.ERROR if open_ended else Outcome.FAILED,
     )
 
 
 def tightest(played: Played) -> str:
     """The vantage point that left least of its window, in one sentence; empty where none was judged."""
     judged = [one for one in played.vantages if one in played.recovery_s and played.window_s.get(one)]
+    if played.outcome in NO_VERDICT:
+        judged = [one for one in judged if played.recovery_s[one] is not None]
     left = {one: _share_left(played.recovery_s[one], played.window_s[one]) for one in judged}
     if not left:
         return ""
