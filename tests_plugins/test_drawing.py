@@ -143,6 +143,7 @@ def test_without_a_fault_time_begins_with_the_first_question() -> None:
         (5.0, 0.1, 5.0, "5.00 s ± 0.10 of 5 s, 0 % left"),
         (None, None, 5.0, "not well again (window 5 s)"),
         (1.0, 0.1, None, "1.00 s ± 0.10"),
+        (2.32, 5.12, 5.0, "by 2.32 s of 5 s, 54 % left"),
     ],
 )
 def test_headroom_in_words(recovery: float | None, margin: float | None, window: float | None, said: str) -> None:
@@ -220,15 +221,18 @@ def test_the_way_back_goes_from_refused_by_loading_to_readiness() -> None:
         ("first write", 1.0, 1.2),
         ("readiness", 1.2, 1.6),
     ]
-    assert back.missing == ("PONG in the container: never away", "backend: not well again")
+    assert back.missing == ("PONG in the container: not seen away", "backend: not well again")
 
 
 def test_a_way_back_that_nobody_had_to_go_is_said() -> None:
     """Clients that were cut off and connected again at once have no stages."""
-    back = stages(restarted(op("ping", -1, -0.9), op("ping", 1, 1.1)))
+    back = stages(restarted(op("ping", -1, -0.9), op("ping", 1, 1.1), uncertainty_s={"ping": 0.02}))
     assert back is not None
     assert back.stages == ()
     assert back.missing == ("PONG: never away",)
+    seldom = stages(restarted(op("backend", -1, -0.9), op("backend", 1, 1.1), uncertainty_s={"backend": 1.99}))
+    assert seldom is not None
+    assert seldom.missing == ("PONG: not asked", "backend: not seen away (± 1.99 s)")
 
 
 @hostile

@@ -63,8 +63,8 @@ def result(*recoveries: Recovery, lost: int = 0, reason: str = "") -> Experiment
         (
             result(recovery("ping", 0.41, 0.38), recovery("backend", 0.9, 1.2)),
             (
-                "restart: wire PING away 0.38 s, well 0.41 s ± 0.02 s after the command;"
-                " the slowest: backend away 1.20 s, well 0.90 s ± 0.02 s after the command;"
+                "restart: wire PING away 0.38 s, well 0.41 s ± 0.02 after the command;"
+                " the slowest: backend away 1.20 s, well 0.90 s ± 0.02 after the command;"
                 " of 5 s; 900 writes acknowledged, none lost"
             ),
         ),

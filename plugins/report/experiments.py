@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from plugins.experiment_result import NO_VERDICT
 from plugins.probe import Vantage
+from plugins.recovery import figure, unseen
 from plugins.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _parts(result: ExperimentResult) -> Iterator[str]:
 
 
 def _told(one: Recovery) -> str:
-    away = "never away" if one.outage_s is None else f"away {one.outage_s:.2f} s"
+    away = unseen(one.uncertainty_s) if one.outage_s is None else f"away {one.outage_s:.2f} s"
     return f"{Vantage(one.vantage).words} {away}, {_well(one)}"
 
 
@@ -77,4 +78,4 @@ def _well(one: Recovery) -> str:
         return "not well again"
     if one.recovery_s == 0:
         return "well when the command returned"
-    return f"well {one.recovery_s:.2f} s ± {one.uncertainty_s:.2f} s after the command"
+    return f"well {figure(one.recovery_s, one.uncertainty_s)} after the command"

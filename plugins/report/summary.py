@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from plugins.experiment_result import NO_VERDICT, unsettled
 from plugins.probe import Vantage
+from plugins.recovery import figure
 from plugins.report.signs import word_of
 from plugins.report.terminal import headline, printable, target_line
 from plugins.verdict import Outcome
@@ -101,7 +102,7 @@ def _recovery(one: ExperimentResult, seen: Recovery | None, *, named: bool = Fal
     window = f" of {one.window_s[seen.vantage]:g} s" if seen.vantage in one.window_s else ""
     if seen.recovery_s is None:
         return f"{name}{unsettled(one.outcome)}{'' if one.outcome in NO_VERDICT else window}"
-    return f"{name}{seen.recovery_s:.2f} s ± {seen.uncertainty_s:.2f}{window}"
+    return f"{name}{figure(seen.recovery_s, seen.uncertainty_s)}{window}"
 
 
 def code(text: str, most: int = _CELL) -> str:

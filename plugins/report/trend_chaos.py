@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plugins.recovery import figure
 from plugins.report.trend import ENOUGH, FaultTrend, Point, Series, fault_trends, words_of
 from plugins.report.trend_chart import PANELS, draw, kept, kind_of
 
@@ -76,9 +77,7 @@ def _said(series: Series) -> str:
 
 
 def _seconds(point: Point) -> str:
-    if point.recovery_s is None:
-        return "never well"
-    return f"{point.recovery_s:.2f} s ± {point.uncertainty_s:.2f}"
+    return "never well" if point.recovery_s is None else figure(point.recovery_s, point.uncertainty_s)
 
 
 def _figure(point: Point | None) -> str:
