@@ -102,6 +102,21 @@ def test_a_killed_run_is_rendered_as_far_as_it_got(tmp_path: Path) -> None:
     assert len(rows(html)) == 1
 
 
+@pytest.mark.parametrize(
+    ("suite", "said"), [("verify", "Nothing was checked."), ("chaos", "No experiment came to a verdict.")]
+)
+def test_a_run_without_a_row_has_no_table_and_no_filters(tmp_path: Path, suite: str, said: str) -> None:
+    """Refused, not reached, dirty or killed: no filter is to blame."""
+    folder = journal(tmp_path / "run", {**RUN, "suite": suite})
+    assert render(folder).returncode == 0
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert (f"<p>{said}</p>" in html, '<div class="controls" hidden>' in html) == (True, True)
+    assert re.search(r'<div class="box wide"[^>]* hidden>', html)
+    assert render(journal(folder, {**RUN, "suite": suite}, check())).returncode == 0
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert (f"<p>{said}</p>" in html, '<div class="controls">' in html) == (False, True)
+
+
 @pytest.mark.parametrize("made", [lambda _: None, Path.mkdir, lambda folder: journal(folder, END)])
 def test_what_is_no_run_is_not_rendered(tmp_path: Path, made: Any) -> None:
     """One sentence says what was given, and what it takes; exit 4."""
