@@ -99,6 +99,19 @@ def test_no_word_in_a_picture_stands_on_another(visit: Visit) -> None:
     assert visit.seen["collisions"] == []
 
 
+@pytest.mark.parametrize("name", ["trend"])
+def test_a_picture_that_is_too_wide_begins_with_the_newest_run(desk: Desk, page: Path) -> None:
+    """On a phone: the older ones are what one has to scroll for."""
+    tab = desk.open(page, ON_PHONE)
+    hidden = tab.locator(".picture").evaluate_all(
+        "all => all.map(one => [one.scrollWidth - one.clientWidth,"
+        " one.querySelector('svg').getBoundingClientRect().right - one.getBoundingClientRect().right])"
+    )
+    assert hidden
+    assert all(wider > 0 and right < 1 for wider, right in hidden), hidden
+    tab.close()
+
+
 @every_page
 @on_desk
 def test_the_policy_is_strict(visit: Visit) -> None:
