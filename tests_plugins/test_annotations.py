@@ -58,8 +58,10 @@ def test_it_says_promise_observation_and_mend() -> None:
     (line,) = commands(run, 1, ROOT.parent)
     assert line == (
         f"::error title=staging verify%3A a/b,file={ROOT.name}/tests_verify/test_health.py"
-        "::It holds.%0A50%25%0Aof it%0Amend: a%0Ab"
+        "::promised: It holds.%0Aobserved: 50%25%0Aof it%0Amend: a%0Ab"
     )
+    run.results[NODE] = replace(make_result(Outcome.ERROR), reason="no answer")
+    assert commands(run, 10)[0].endswith("::promised: It holds.%0Areason: no answer")
     assert ",file=" not in commands(run, 1, Path("/elsewhere"))[0]
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from plugins.report import page
 from plugins.report.changes import changed
 from plugins.report.document import policy
+from plugins.report.html import cells_of
 from plugins.report.telling import tell
 from plugins.verdict import Outcome
 from tests_plugins.gate import ROOT, run_gate
@@ -245,6 +247,48 @@ def test_an_interrupted_run_says_how_far_it_came(passed: int, selected: int, sai
     events = [{**RUN, "suite": "chaos"}, *begun, *(check(outcome="passed") for _ in range(passed))]
     asked: list[dict[str, object]] = [{"event": "selected", "experiments": selected}] if selected else []
     assert page.sentence(tell([*events, *asked, {**END, "exit_code": 2}])) == said
+
+
+def test_a_promise_is_called_one() -> None:
+    """Else what failed reads as a fact: of a check that failed, and of advice."""
+    for outcome in ("failed", "warned"):
+        html = page.first_screen(tell([RUN, check(outcome=outcome), END]))
+        assert "<dt>promised</dt><dd>Redis answers.</dd>" in html
+        assert "<dt>observed</dt>" in html
+
+
+def test_a_failed_experiment_leads_to_its_section() -> None:
+    """Which has the figures; the first screen says by name what was amiss. The worst stands first."""
+    seen = {"window_s": {"ping": 5.0}, "recovery_s": {"ping": 7.0}, "undone": True}
+    played = [
+        {"event": "experiment", "experiment": {**seen, "fault": "kill", "outcome": "passed"}},
+        {
+            "event": "experiment",
+            "experiment": {
+                **seen,
+                "fault": "restart",
+                "outcome": "failed",
+                "reason": "recovered_within_window: ping 7.00 s\nchecklist/x: red",
+            },
+        },
+    ]
+    failed = check(id="restart/it[restart]", observed="recovered_within_window: ping 7.00 s\nand more")
+    html = page.first_screen(tell([{**RUN, "suite": "chaos"}, failed, *played, END]))
+    assert '<dd>amiss: recovered_within_window, checklist/x; see <a href="#experiment-1">' in html
+    assert "7.00 s" not in html
+    parts = page.parts(tell([{**RUN, "suite": "chaos"}, failed, *played, END]), Path())
+    assert [re.findall(r'<div id="([^"]*)">', part) for part in parts[1:]] == [["experiment-1"], ["experiment-2"]]
+    assert 'class="fault">restart<' in parts[1]
+
+
+def test_a_row_has_everything_in_five_columns() -> None:
+    """What mends it stands below what was seen, and what was expected below the promise, where it says more."""
+    (result,) = tell([RUN, check(), END]).checks
+    cells = "".join(cells_of(result, "", "<td>0</td>"))
+    assert cells.count("<td") == 5
+    assert "Redis answers.<br/>expected: PONG<br/>" in cells
+    assert 'refused<pre class="mend">docker compose up</pre></td>' in cells
+    assert "expected" not in "".join(cells_of(replace(result, expected=result.promise), "", ""))
 
 
 def test_memory_clients_and_keys_stand_against_their_limits() -> None:

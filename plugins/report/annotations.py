@@ -85,9 +85,11 @@ def _those(run: Run, *outcomes: Outcome) -> Iterable[tuple[str, CheckResult]]:
 
 
 def _of(level: str, name: str, nodeid: str, result: CheckResult, workspace: Path | None) -> str:
-    parts = [result.promise, result.reason or result.observed, result.remedy and f"mend: {result.remedy}"]
+    seen = ("reason", result.reason) if result.reason else ("observed", result.observed)
+    parts = (("promised", result.promise), seen, ("mend", result.remedy))
     title = f"{name}: {result.id}"
-    return _command(level, title, "\n".join(filter(None, parts)), _file(nodeid, workspace))
+    text = "\n".join(f"{word}: {said}" for word, said in parts if said)
+    return _command(level, title, text, _file(nodeid, workspace))
 
 
 def _file(nodeid: str, workspace: Path | None) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from plugins.facts.units import size
 from plugins.journal import last_info
@@ -11,6 +14,7 @@ from plugins.options import Suite
 from plugins.probe import Vantage
 from plugins.report import runbook
 from plugins.report.changes import changed
+from plugins.report.experiments import fault_of
 from plugins.report.templating import render
 from plugins.report.terminal import ORDER, counted, so_far, spoken, target_line
 from plugins.run import VERDICTS, verdict
@@ -20,10 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from markupsafe import Markup
-
     from plugins.check import CheckResult
-    from plugins.report.story import Story
+    from plugins.report.story import Played, Story
 
 #: The checks in which a vantage point has its say.
 ASKED = {
@@ -41,6 +43,14 @@ _SENTENCES = {
     "dirty": "The host is not clean: {}.",
     "refused": "Nothing was done: {}.",
 }
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Where on the page an experiment is told of, and what of it was amiss, by name."""
+
+    place: str
+    blamed: str
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,19 @@ def parts(story: Story, folder: Path) -> list[Markup]:
     if story.played:
         from plugins.report.experiment_page import sections  # noqa: PLC0415 - a verify run draws nothing
 
-        shown += sections(sorted(story.played, key=lambda one: ORDER.index(one.outcome)))
+        ranked = _ranked(story)
+        for one, section in zip(ranked, sections(ranked), strict=True):
+            shown.append(Markup('<div id="{}">{}</div>').format(_place(ranked, one), section))
     return shown
+
+
+def _ranked(story: Story) -> list[Played]:
+    """The experiments as they stand on the page, the worst first."""
+    return sorted(story.played, key=lambda one: ORDER.index(one.outcome))
+
+
+def _place(ranked: list[Played], one: Played) -> str:
+    return f"experiment-{ranked.index(one) + 1}"
 
 
 def first_screen(story: Story) -> Markup:
@@ -86,7 +107,21 @@ def first_screen(story: Story) -> Markup:
         target=target_line(story.identity) if story.identity and not story.stopped else "",
         amiss=sorted(amiss, key=lambda one: one.outcome is Outcome.ERROR),
         warned=warned,
+        played=_pointers(story),
     )
+
+
+def _pointers(story: Story) -> dict[str, Pointer]:
+    """By the check that tells of it, where each experiment stands."""
+    ranked = _ranked(story)
+    by_fault = {one.fault: Pointer(_place(ranked, one), _blamed(one)) for one in ranked}
+    return {one.id: by_fault[fault] for one in story.checks if (fault := fault_of(one.id)) in by_fault}
+
+
+def _blamed(played: Played) -> str:
+    """Why it has not passed, without the figures: the names of what was amiss, or the first line."""
+    names = re.findall(r"^([\w/\[\]-]+): ", played.reason, re.MULTILINE)
+    return ", ".join(dict.fromkeys(names)) or played.reason.partition("\n")[0]
 
 
 def sentence(story: Story) -> str:

@@ -168,6 +168,18 @@ def test_what_was_planted_is_read_as_text(desk: Desk, page: Path) -> None:
     tab.close()
 
 
+@pytest.mark.parametrize("name", ["verify-fail"])
+def test_what_mends_a_check_is_in_sight_on_a_desk(desk: Desk, page: Path) -> None:
+    """The table of checks, and what INFO said then and says now, are no wider than their frames."""
+    tab = desk.open(page, ON_DESK)
+    assert tab.locator("#results-table pre.mend").count()
+    wider = tab.locator(".box:has(#results-table), .box:has(table.changes)").evaluate_all(
+        "all => all.map(one => one.scrollWidth - one.clientWidth)"
+    )
+    assert wider == [0, 0]
+    tab.close()
+
+
 @every_table
 def test_a_filter_takes_its_rows_away(desk: Desk, page: Path) -> None:
     """Without what has passed, what failed is left; with it, all are back."""
