@@ -17,9 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.lock import Entry
 from plugins.report import page
 from plugins.report.changes import changed
 from plugins.report.document import policy
+from plugins.report.experiment_page import section
 from plugins.report.html import cells_of
 from plugins.report.telling import tell
 from plugins.verdict import Outcome
@@ -229,6 +231,41 @@ def test_the_verdict_is_a_sentence(outcomes: list[str], code: int, said: str) ->
     """The worst first."""
     story = tell([RUN, *(check(outcome=outcome) for outcome in outcomes), {**END, "exit_code": code}])
     assert page.sentence(story) == said
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (Entry("r", holder="ann", alive=True), "The host is busy: staging: run r (ann) holds the lock."),
+        (
+            Entry("r", holder="ann", owed=True, about="kill of redis"),
+            "The host is not clean: staging: run r (ann) left without undoing: kill of redis.",
+        ),
+    ],
+)
+def test_why_nothing_was_judged_is_in_the_headline(entry: Entry, said: str) -> None:
+    """Whether somebody is at work there, or something is owed; once."""
+    story = tell([RUN, {**END, "exit_code": 11, "reason": f"staging: {entry}"}])
+    assert page.sentence(story) == said
+    assert page.first_screen(story).count(str(entry)) == 1
+    long = tell([RUN, {**END, "exit_code": 11, "reason": f"{'x' * 300}\nand more"}])
+    assert "and more</p>" in page.first_screen(long)
+
+
+@pytest.mark.parametrize(
+    ("phases", "said"),
+    [
+        (["scene", "arm", "fault"], "while kill was at work: the host has undone it by itself, or still owes it"),
+        (["scene"], "The run was cut short: this is as far as it got."),
+    ],
+)
+def test_a_killed_run_says_which_experiment_was_at_work(phases: list[str], said: str) -> None:
+    """And who knows what has become of it."""
+    events: list[dict[str, object]] = [{"event": "phase", "fault": "kill", "phase": each} for each in phases]
+    story = tell([{**RUN, "suite": "chaos"}, *events])
+    assert said in page.sentence(story)
+    assert ("pytest --recover --host h tells" in page.sentence(story)) == ("fault" in phases)
+    assert (": --recover tells." in section(story.played[0])) == ("fault" in phases)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from plugins.recovery import Recovery
 
 
+#: What is known of the undo of an experiment whose runner was killed: the lease ran out, whatever came of it.
+OWED = "the host has undone it by itself, or still owes it"
+
+
 def line(result: ExperimentResult) -> str:
     """One that went well, on one line: what a client of Redis saw, who was the slowest, and the writes.
 

@@ -14,9 +14,9 @@ from plugins.options import Suite
 from plugins.probe import Vantage
 from plugins.report import runbook
 from plugins.report.changes import changed
-from plugins.report.experiments import fault_of
+from plugins.report.experiments import OWED, fault_of
 from plugins.report.templating import render
-from plugins.report.terminal import ORDER, counted, so_far, spoken, target_line
+from plugins.report.terminal import ORDER, counted, is_busy, so_far, spoken, target_line
 from plugins.run import VERDICTS, verdict
 from plugins.verdict import Exit, Outcome
 
@@ -35,6 +35,8 @@ ASKED = {
     Vantage.BACKEND: "checklist/backend_connects",
     Vantage.READINESS: "checklist/readiness_includes_redis",
 }
+#: So many characters of a reason stand in the headline.
+_LONGEST = 200
 _SENTENCES = {
     "pass": "All is well: {}.",
     "fail": "Not well: {}.",
@@ -107,8 +109,27 @@ def first_screen(story: Story) -> Markup:
         target=target_line(story.identity) if story.identity and not story.stopped else "",
         amiss=sorted(amiss, key=lambda one: one.outcome is Outcome.ERROR),
         warned=warned,
+        stopped="" if _reason(story) == story.stopped else story.stopped,
         played=_pointers(story),
     )
+
+
+def _reason(story: Story) -> str:
+    """Why the run was stopped, as far as it fits into a headline."""
+    line = story.stopped.partition("\n")[0]
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+
+
+def _cut_short(story: Story) -> str:
+    """How far a run came whose runner was killed."""
+    for one in story.played:
+        if not one.ended and one.is_armed:
+            return f"The run was cut short while {one.fault} was at work: {OWED}, and {_asking(story)} tells."
+    return "The run was cut short: this is as far as it got."
+
+
+def _asking(story: Story) -> str:
+    return f"pytest --recover --host {story.host}"
 
 
 def _pointers(story: Story) -> dict[str, Pointer]:
@@ -127,10 +148,11 @@ def _blamed(played: Played) -> str:
 def sentence(story: Story) -> str:
     """The verdict as a person would say it."""
     if story.exit_code is None:
-        return "The run was cut short: this is as far as it got."
+        return _cut_short(story)
     template = _SENTENCES[spoken(story.exit_code)]
     if story.stopped:
-        return template.format("see below")
+        busy = "The host is busy: {}." if is_busy(story.stopped) else ""
+        return (busy or template).format(_reason(story).removesuffix("."))
     outcomes = [one.outcome for one in story.checks]
     told = counted(outcomes) or ["nothing was checked"]
     if outcomes:

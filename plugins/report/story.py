@@ -95,6 +95,11 @@ class Played:
         return self.moments is not None or any(phase.name == "fault" for phase in self.phases)
 
     @property
+    def is_armed(self) -> bool:
+        """Whether the host has an undo to run, should the run end here."""
+        return self.is_begun or any(phase.name == "arm" for phase in self.phases)
+
+    @property
     def vantages(self) -> tuple[str, ...]:
         """The vantage points that were asked, in the order in which they are always shown."""
         asked = {one.vantage for one in self.operations} | set(self.window_s)

@@ -32,6 +32,8 @@ _COLOURS = {
 ORDER = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.PASSED, Outcome.SKIPPED)
 #: What ``-r`` shows beyond what is always shown, by its letters. (``-v`` lists what passed as it goes.)
 _LISTED = {Outcome.PASSED: "pPA", Outcome.SKIPPED: "saA"}
+#: How ``lock.Entry`` tells of a run that lives.
+_BUSY = "holds the lock"
 _listed = pytest.StashKey[list[Outcome]]()
 
 
@@ -100,6 +102,11 @@ def headline(run: Run, exit_code: int) -> str:
 def spoken(exit_code: int) -> str:
     """The verdict as people read it: the contract has no word of its own for a run that somebody ended."""
     return "interrupted" if exit_code == Exit.INTERRUPTED else verdict(exit_code)
+
+
+def is_busy(reason: str) -> bool:
+    """Whether the host is dirty only since another run is at work on it."""
+    return reason.endswith(_BUSY)
 
 
 def counted(outcomes: Sequence[Outcome]) -> list[str]:
