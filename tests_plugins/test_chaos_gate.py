@@ -192,6 +192,7 @@ def test_a_second_run_is_turned_away_and_touches_nothing(twin: Twin, tmp_path: P
         first.send(signal.SIGCONT)
     assert (second.exit_code, second.document["verdict"], second.experiments) == (11, "dirty", {}), second.output
     assert "holds the lock" in second.document["reason"]
+    assert "The host is busy: twin: run " in (second.folder / "report.html").read_text("utf-8")
     assert after == before
     assert (first.end().exit_code, first.end().outcomes) == (0, {"client_kill_one": "passed"}), first.output
 
