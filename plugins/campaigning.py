@@ -34,6 +34,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if current is None or current.run.request.suite is not Suite.CHAOS or current.stage is None:
         return None
     current.run.selected = len(session.items)
+    current.write("selected", experiments=len(session.items))
     if current.run.stopped is not None or not session.items:
         return None
     from plugins.campaign import Campaign, Stopped  # noqa: PLC0415 - a verify run pays for no chaos

@@ -47,13 +47,14 @@ class CheckResult:
     def describe(self) -> str:
         """The check as a person reads it: promise, observation, mend."""
         parts = {
-            "expected": self.expected,
+            "promised": self.promise,
+            "expected": "" if self.expected == self.promise else self.expected,
             "observed": self.observed,
             "reason": self.reason,
             "mend": self.remedy,
         }
-        lines = [f"{name:<9} {text}" for name, text in parts.items() if text and text != self.promise]
-        return "\n".join(line.replace("\n", "\n" + " " * 10) for line in [self.promise, *lines])
+        lines = [f"{name:<9} {text}" for name, text in parts.items() if text]
+        return "\n".join(line.replace("\n", "\n" + " " * 10) for line in lines)
 
 
 def check_id(nodeid: str) -> str:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from plugins.verdict import Outcome, Unjudged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from plugins.check import CheckResult
     from plugins.checker import Finding
     from plugins.recovery import Recovery
+
+
+#: The outcomes of an experiment that nobody has judged.
+NO_VERDICT = (Outcome.ERROR, Outcome.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,16 @@ class Writes:
     acknowledged: int = 0
     lost: int = 0
     unknown: int = 0
+
+
+def read_back(writes: Writes, phases: Container[str]) -> bool:
+    """Whether the writes are known: they are read back just before the phase ``checks``; until then all are 0."""
+    return "checks" in phases or writes != Writes()
+
+
+def unsettled(outcome: Outcome) -> str:
+    """What there is to say of a vantage point without a recovery: an experiment that ended early has judged none."""
+    return "not judged" if outcome in NO_VERDICT else "not well again"
 
 
 @dataclass(frozen=True)
@@ -41,11 +55,18 @@ class ExperimentResult:
     undone: bool = True
     phases_s: Mapping[str, float] = field(default_factory=dict)  # how long each phase took
 
+    @property
+    def is_read_back(self) -> bool:
+        """Whether what became of the writes is known."""
+        return read_back(self.writes, self.phases_s)
+
     def describe(self) -> str:
         """For a person: recovery and outage by vantage point, the writes, then what every checker found."""
         seen = [one.describe(self.window_s[one.vantage]) for one in self.recoveries if one.vantage in self.window_s]
         written = self.writes
         writes = [f"writes: {written.acknowledged} acknowledged, {written.lost} lost, {written.unknown} unknown"]
+        if not self.is_read_back:
+            writes = ["writes: not read back"]
         found = [f"{one.checker}: {one.said}" for one in self.findings if one.checker != "recovered_within_window"]
         return "\n".join([*seen, *(writes if seen else []), *found])
 

@@ -42,6 +42,8 @@ BLIND = frozenset({CARRIER, str(Kind.NOT_ASKED)})
 TURNED_AWAY = str(Kind.RATE_LIMITED)
 #: So many answers before the fault tell how long an answer takes.
 _CALM = 10
+#: Whoever asks so often (seconds) may say that it never was away.
+_LITTLE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,18 @@ class Recovery:
         """For a person: when it was well again, within which window, and for how long it was away."""
         if not self.operations:
             return f"{self.vantage}: nothing was asked"
-        margin = f"± {_seconds(self.uncertainty_s)}"
-        away = f"no outage seen ({margin})" if self.outage_s is None else f"outage {_seconds(self.outage_s)}"
+        away = (
+            f"no outage seen (± {_seconds(self.uncertainty_s)})"
+            if self.outage_s is None
+            else f"outage {_seconds(self.outage_s)}"
+        )
         flaps = "; away again in between" if self.flapped else ""
         if self.recovery_s is None:
             return f"{self.vantage} {self._unsettled()} (window {window_s:g} s), {away}{flaps}"
         if self.recovery_s == 0:
             when = "well when the command returned"
         else:
-            when = f"well again {_seconds(self.recovery_s)} {margin} after the command returned"
+            when = f"well again {figure(self.recovery_s, self.uncertainty_s)} after the command returned"
         return f"{self.vantage} {when} (window {window_s:g} s), {away}{flaps}"
 
     def _unsettled(self) -> str:
@@ -115,6 +120,25 @@ class Recovery:
         if self.last_bad_s is not None and self.last_bad_s > window_s:
             return f"{self.vantage} was still away {_seconds(self.last_bad_s)} after the command, of {window_s:g} s"
         return ""
+
+
+def figure(recovery_s: float, uncertainty_s: float | None) -> str:
+    """A recovery as it is told: "1.84 s ± 0.02", or "by 2.32 s" where it is known no better than to nothing.
+
+    However seldom was asked, the first good answer bounds the recovery from above.
+    """
+    if uncertainty_s is None:
+        return _seconds(recovery_s)
+    if 0 < recovery_s < uncertainty_s:
+        return f"by {_seconds(recovery_s)}"
+    return f"{_seconds(recovery_s)} ± {uncertainty_s:.2f}"
+
+
+def unseen(uncertainty_s: float | None) -> str:
+    """What there is to say where no outage was seen: that there was none only where little could go unseen."""
+    if uncertainty_s is None:
+        return "not seen away"
+    return "never away" if uncertainty_s <= _LITTLE_S else f"not seen away (± {_seconds(uncertainty_s)})"
 
 
 def _seen_away(real: Sequence[Operation], moments: Moments) -> float:

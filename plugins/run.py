@@ -73,7 +73,8 @@ class Run:
     def reason(self, exit_code: int) -> str:
         """Why the run has not judged all that it was to judge, in words; empty where it has."""
         if self.stopped is None and exit_code == Exit.INTERRUPTED:
-            return f"interrupted: {len(self.results)} of {self.selected} were judged"
+            judged = sum(result.outcome is not Outcome.ERROR for result in self.results.values())
+            return f"interrupted: {judged} of {self.selected} were judged"
         return self.stopped[1] if self.stopped is not None else ""
 
     def exit_code(self, pytest_status: int) -> int:

@@ -60,7 +60,7 @@ def test_a_regression_is_a_note_and_fails_where_it_is_asked_to(tmp_path: Path, f
     campaigns(tmp_path, *[0.4] * 5)
     current = begin(tmp_path, failing=failing, recovery_s=1.5)
     assert end(current) == code
-    assert "restart took longer than it used to: wire PING 1.50 s ± 0.02 s" in said(current)
+    assert "restart took longer than it used to: wire PING 1.50 s ± 0.02" in said(current)
     assert json.loads((tmp_path / "latest" / "run.json").read_text("utf-8"))["notes"] == current.run.notes
     assert "▲ beyond its band" in (tmp_path / "index.html").read_text("utf-8")
 

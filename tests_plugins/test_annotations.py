@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
+from plugins.lock import Entry
 from plugins.project import ROOT
 from plugins.report.annotations import MOST, commands, fenced, mistake
 from plugins.verdict import Exit, Outcome, Severity
@@ -58,8 +59,10 @@ def test_it_says_promise_observation_and_mend() -> None:
     (line,) = commands(run, 1, ROOT.parent)
     assert line == (
         f"::error title=staging verify%3A a/b,file={ROOT.name}/tests_verify/test_health.py"
-        "::It holds.%0A50%25%0Aof it%0Amend: a%0Ab"
+        "::promised: It holds.%0Aobserved: 50%25%0Aof it%0Amend: a%0Ab"
     )
+    run.results[NODE] = replace(make_result(Outcome.ERROR), reason="no answer")
+    assert commands(run, 10)[0].endswith("::promised: It holds.%0Areason: no answer")
     assert ",file=" not in commands(run, 1, Path("/elsewhere"))[0]
 
 
@@ -71,6 +74,13 @@ def test_a_run_that_was_stopped_is_one_error(code: int, word: str) -> None:
     run = make_run()
     run.stop(Exit(code), "there: why")
     assert commands(run, code) == [f"::error title=staging verify%3A {word}::there: why"]
+
+
+def test_a_host_on_which_somebody_is_at_work_is_busy() -> None:
+    """It is not dirty: nothing is owed."""
+    run = make_run()
+    run.stop(Exit.DIRTY, f"staging: {Entry('r', holder='ann', alive=True)}")
+    assert commands(run, 11)[0].startswith("::error title=staging verify%3A the host is busy::")
 
 
 @pytest.mark.parametrize(("code", "count"), [(0, 0), (2, 1), (3, 1), (5, 1), (10, 1)])

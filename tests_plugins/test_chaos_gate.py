@@ -193,6 +193,7 @@ def test_a_second_run_is_turned_away_and_touches_nothing(twin: Twin, tmp_path: P
         first.send(signal.SIGCONT)
     assert (second.exit_code, second.document["verdict"], second.experiments) == (11, "dirty", {}), second.output
     assert "holds the lock" in second.document["reason"]
+    assert "The host is busy: twin: run " in (second.folder / "report.html").read_text("utf-8")
     assert after == before
     assert (first.end().exit_code, first.end().outcomes) == (0, {"client_kill_one": "passed"}), first.output
 
@@ -249,8 +250,11 @@ def test_a_cancelled_run_undoes_and_writes_it_down(twin: Twin, tmp_path: Path, n
     found = played.experiments["restart"]
     assert (found["outcome"], found["undone"]) == ("error", True), found
     assert found["reason"] == "ended by Ctrl-C, or by a pipeline that cancelled it"
-    assert played.document["reason"] == "interrupted: 1 of 2 were judged"
+    assert played.document["reason"] == "interrupted: 0 of 2 were judged"
     assert twin.redis("KEYS", "*chaos:*") == []
+    assert "UNJUDGED restart: ended by Ctrl-C, or by a pipeline that cancelled it; the fault is undone" in played.output
+    assert "twin chaos: INTERRUPTED (exit 2): 0 of 2 experiments judged, in " in played.output
+    assert "Interrupted: 0 of 2 experiments judged (exit 2)." in (played.folder / "report.html").read_text("utf-8")
     assert "stop_start" not in played.experiments
     assert files_of_runs(twin) == []
 

@@ -12,6 +12,7 @@ from plugins.recovery import Moments
 from plugins.report.charts import picture, pictures
 from plugins.report.drawing import draw
 from plugins.report.story import Played
+from plugins.verdict import Outcome
 from tests_plugins.hostile import NASTY
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -48,6 +49,7 @@ def played(fault: str = "restart", vantage: str = "elsewhere", **changes: object
     fields = {
         "moments": Moments(ZERO + 0.5, ZERO + 1),
         "operations": tuple(sorted(operations, key=lambda one: one.start)),
+        "outcome": Outcome.FAILED,
         "window_s": {"ping": 2.5, "readiness": 2.5},
         "recovery_s": {"ping": 1.84, "readiness": None},
         **changes,

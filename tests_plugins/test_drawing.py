@@ -14,6 +14,7 @@ from plugins.recovery import TURNED_AWAY, Moments
 from plugins.report.drawing import MOST_BARS, MOST_MARKS, State, draw, intervals, state_of
 from plugins.report.recounting import headroom, in_words, stages, tightest
 from plugins.report.story import Played
+from plugins.verdict import Outcome
 from tests_plugins.hostile import hostile
 
 ZERO = 100.0
@@ -142,6 +143,7 @@ def test_without_a_fault_time_begins_with_the_first_question() -> None:
         (5.0, 0.1, 5.0, "5.00 s ± 0.10 of 5 s, 0 % left"),
         (None, None, 5.0, "not well again (window 5 s)"),
         (1.0, 0.1, None, "1.00 s ± 0.10"),
+        (2.32, 5.12, 5.0, "by 2.32 s of 5 s, 54 % left"),
     ],
 )
 def test_headroom_in_words(recovery: float | None, margin: float | None, window: float | None, said: str) -> None:
@@ -161,25 +163,37 @@ def test_headroom_has_a_row_for_each_vantage_point_that_was_judged() -> None:
     [first, second] = headroom(
         Played(
             "kill",
+            outcome=Outcome.FAILED,
             window_s={"ping": 5.0, "write": 5.0, "backend": 5.0},
             recovery_s={"write": None, "ping": 1.0},
             outage_s={"ping": None, "write": 9.0},
             uncertainty_s={"ping": 0.1},
         )
     )
-    assert (first.words, first.recovery, first.left, first.outage, first.good) == (
+    assert (first.words, first.recovery, first.left, first.outage, first.outcome) == (
         "wire PING",
         "1.00 s ± 0.10",
         "80 % left",
         "never away",
-        True,
+        "passed",
     )
-    assert (second.words, second.recovery, second.left, second.good) == (
+    assert (second.words, second.recovery, second.left, second.outcome) == (
         "write round trip",
         "not well again",
         "none left",
-        False,
+        "failed",
     )
+
+
+def test_what_nobody_judged_is_not_told_as_a_failure() -> None:
+    """A run that is interrupted in the hold has seen Redis well, and no recovery."""
+    cut = restarted(op("ping", -1, -0.9), op("ping", 1, 1.1), recovery_s={"ping": None}, outcome=Outcome.ERROR)
+    [row] = headroom(cut)
+    assert (row.recovery, row.left, row.outcome) == ("not judged", "", "error")
+    drawing = draw(cut)
+    assert drawing is not None
+    assert drawing.lanes[0].told == "not judged"
+    assert tightest(cut) == ""
 
 
 def test_the_way_back_goes_from_refused_by_loading_to_readiness() -> None:
@@ -207,15 +221,18 @@ def test_the_way_back_goes_from_refused_by_loading_to_readiness() -> None:
         ("first write", 1.0, 1.2),
         ("readiness", 1.2, 1.6),
     ]
-    assert back.missing == ("PONG in the container: never away", "backend: not well again")
+    assert back.missing == ("PONG in the container: not seen away", "backend: not well again")
 
 
 def test_a_way_back_that_nobody_had_to_go_is_said() -> None:
     """Clients that were cut off and connected again at once have no stages."""
-    back = stages(restarted(op("ping", -1, -0.9), op("ping", 1, 1.1)))
+    back = stages(restarted(op("ping", -1, -0.9), op("ping", 1, 1.1), uncertainty_s={"ping": 0.02}))
     assert back is not None
     assert back.stages == ()
     assert back.missing == ("PONG: never away",)
+    seldom = stages(restarted(op("backend", -1, -0.9), op("backend", 1, 1.1), uncertainty_s={"backend": 1.99}))
+    assert seldom is not None
+    assert seldom.missing == ("PONG: not asked", "backend: not seen away (± 1.99 s)")
 
 
 @hostile

@@ -13,7 +13,7 @@ from plugins.experiment_result import Writes
 from plugins.history import Operation, Result
 from plugins.recovery import Moments
 from plugins.report.experiment_page import section
-from plugins.report.story import Found, Line, Played, Told
+from plugins.report.story import Found, Line, Phase, Played, Told
 from plugins.verdict import Outcome
 from tests_plugins.hostile import any_text, hostile
 
@@ -91,9 +91,11 @@ def played(text: str = "") -> Played:
 def test_the_section_says_what_became_of_it_before_everything_else() -> None:
     """The fault, the outcome, why; then the headroom."""
     text = " ".join(Markup(section(replace(played(), reason="because of that"))).text.split())
-    assert text.startswith("restart failed because of that The least headroom: told: not well again (window 5 s).")
+    assert text.startswith(
+        "restart failed because of that The fault is undone. The least headroom: told: not well again (window 5 s)."
+    )
     assert "wire PING 1.84 s ± 0.02 ✓ 63 % left 5 s 1.40 s" in text
-    assert "told not well again ✗ none left 5 s never away" in text
+    assert "told not well again ✗ none left 5 s not seen away" in text
 
 
 def test_the_section_has_everything_that_stands_behind_it() -> None:
@@ -108,6 +110,26 @@ def test_the_section_has_everything_that_stands_behind_it() -> None:
         "wire PING failed 0.00 s 1.31 s",
     ):
         assert said in text
+
+
+def test_an_experiment_that_was_interrupted_is_not_judged() -> None:
+    """Nobody read its writes back, and what was done is undone, as far as there was anything."""
+    operations = (*played().operations, Operation("write", ZERO, ZERO + 0.1, Result.OK))
+    cut = Played(
+        "kill",
+        reason="ended by KeyboardInterrupt",
+        ended=True,
+        window_s={"ping": 5.0},
+        recovery_s={"ping": None},
+        operations=operations,
+        phases=(Phase("fault", ZERO),),
+    )
+    text = " ".join(Markup(section(cut)).text.split())
+    assert "The fault is undone." in text
+    assert "wire PING not judged ? 5 s" in text
+    assert ("1 acknowledged, not read back" in text, "Writes acknowledged" in text) == (True, False)
+    assert "No fault was injected." in Markup(section(replace(cut, phases=()))).text
+    assert "The fault is not undone." in Markup(section(replace(cut, undone=False))).text
 
 
 def test_the_picture_has_its_text_beside_it() -> None:

@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from plugins.experiment_result import ExperimentResult, Writes
 from plugins.inventory import Environment, Host, Windows
 from plugins.recovery import Recovery
 from plugins.remedy import render
-from plugins.report.experiments import line, observed
+from plugins.report.experiments import cut_short, line, observed
 from plugins.verdict import Outcome
 from tests_plugins.chaos import ROOT, environ_for, play, select
+from tests_plugins.test_run import make_result
 from twin import up
 from twin.options import Options
 
@@ -61,8 +63,8 @@ def result(*recoveries: Recovery, lost: int = 0, reason: str = "") -> Experiment
         (
             result(recovery("ping", 0.41, 0.38), recovery("backend", 0.9, 1.2)),
             (
-                "restart: wire PING away 0.38 s, well 0.41 s ± 0.02 s after the command;"
-                " the slowest: backend away 1.20 s, well 0.90 s ± 0.02 s after the command;"
+                "restart: wire PING away 0.38 s, well 0.41 s ± 0.02 after the command;"
+                " the slowest: backend away 1.20 s, well 0.90 s ± 0.02 after the command;"
                 " of 5 s; 900 writes acknowledged, none lost"
             ),
         ),
@@ -78,6 +80,23 @@ def result(*recoveries: Recovery, lost: int = 0, reason: str = "") -> Experiment
 def test_an_experiment_that_went_well_is_one_line(experiment: ExperimentResult, words: str) -> None:
     """What a client saw, the slowest to come back, the window, and the writes."""
     assert line(experiment) == words
+
+
+def test_an_experiment_that_was_cut_short_says_by_what_and_whether_it_is_undone() -> None:
+    """No check tells of it: its test was ended, too."""
+    cut = replace(result(), outcome=Outcome.ERROR, reason="ended by KeyboardInterrupt", writes=Writes())
+    assert line(replace(cut, phases_s={"fault": 0.1})) == "restart: ended by KeyboardInterrupt; the fault is undone"
+    assert line(replace(cut, undone=False)) == "restart: ended by KeyboardInterrupt; the fault is not undone"
+    assert cut_short([cut, result()], []) == [cut]
+    assert cut_short([cut], [replace(make_result(Outcome.ERROR), id="restart/it[restart]")]) == []
+
+
+def test_writes_that_nobody_read_back_are_not_told_as_none() -> None:
+    """The figures are all 0 until then."""
+    early = replace(result(recovery("ping", 0.4, 0.4)), writes=Writes())
+    assert "writes: not read back" in early.describe()
+    assert line(early).endswith("writes not read back")
+    assert "writes: 0 acknowledged" in replace(early, phases_s={"checks": 1.0}).describe()
 
 
 def test_why_it_failed_is_told_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ import pytest
 from plugins.report import trend_chart
 from plugins.report.index import FILE, POLICY, write_index
 from plugins.report.past import FOLDER, past_run
+from plugins.report.trend import fault_trends
 from tests_plugins.hostile import NASTY
 from tests_plugins.pasts import campaigns, document, experiment, leave, name_of
 
@@ -105,6 +107,48 @@ def test_a_regression_is_marked_in_words(tmp_path: Path) -> None:
     assert "▲ beyond its band" in page.text
     assert f"▲ longer than before, in {name_of(6)}" in page.text
     assert "wire PING: 1.00 s ± 0.02, window 5 s; the 6 runs before: median 0.40 s, band 0.25 to 0.55 s" in page.text
+
+
+def test_a_regression_is_in_the_headline(tmp_path: Path) -> None:
+    """A pass that took longer than ever is no green line; nor is one of the run before it any business of this one."""
+    documents = campaigns(tmp_path, *[0.4] * 6, 1.0)
+    page = index(tmp_path, documents[-1])
+    assert "staging chaos: PASS, ▲ beyond its band: restart The newest" in page.text
+    assert "verdict beyond" in page.values("class")
+    leave(tmp_path, newest := document(7, experiment(0.4)))
+    page = index(tmp_path, newest)
+    assert "staging chaos: PASS The newest" in page.text
+    assert "verdict pass" in page.values("class")
+
+
+def test_an_interrupted_run_is_called_so(tmp_path: Path) -> None:
+    """As everywhere."""
+    leave(tmp_path, newest := {**document(0), "verdict": "unjudged", "exit_code": 2})
+    assert "staging chaos: INTERRUPTED" in index(tmp_path, newest).text
+
+
+def test_a_few_runs_make_no_band(tmp_path: Path) -> None:
+    """Two figures say nothing of what is usual: neither in words nor in the picture."""
+    page = index(tmp_path, campaigns(tmp_path, 0.4, 4.0, 0.5)[-1])
+    assert "the 2 runs before: median 2.20 s; a band takes 5" in page.text
+    assert "band 0." not in page.text
+    few, enough = (fault_trends([past_run(each) for each in campaigns(tmp_path / f"{n}", *[0.4] * n)]) for n in (5, 6))
+    assert ["rect" in json.dumps(trend_chart.spec(fault)) for (fault,) in (few, enough)] == [False, True]
+
+
+def test_runs_of_one_day_have_their_time_in_the_picture() -> None:
+    """Where each is of a day of its own, the day will do."""
+    once, twice = ([name_of(0), name_of(24)], [name_of(0), name_of(1)])
+    assert trend_chart.labels(once) == [["01-01"], ["01-02"]]
+    assert trend_chart.labels(twice) == [["01-01", "00:00"], ["01-01", "01:00"]]
+
+
+def test_a_run_that_is_passed_over_is_named(tmp_path: Path) -> None:
+    """With how to see it all the same."""
+    newest = campaigns(tmp_path, 0.4, 0.5)[-1]
+    (tmp_path / name_of(0) / "run.json").unlink()
+    text = index(tmp_path, newest).text
+    assert f"no run.json that can be read: {name_of(0)} . pytest --render RUNDIR" in text.replace("0000.", "0000 .")
 
 
 def test_every_picture_has_its_figures_beside_it(tmp_path: Path) -> None:

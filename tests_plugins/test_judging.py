@@ -107,4 +107,5 @@ def test_a_result_reads_as_promise_observation_and_mend() -> None:
         reason="",
         duration_s=0.0,
     )
-    assert result.describe() == ("It holds.\nexpected  at most 1\nobserved  2\n          3\nmend      mend it")
+    told = "promised  It holds.\nexpected  at most 1\nobserved  2\n          3\nmend      mend it"
+    assert result.describe() == told

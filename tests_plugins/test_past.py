@@ -93,7 +93,7 @@ def test_what_is_no_run_is_passed_over_and_counted(tmp_path: Path, spoil: Callab
     leave(tmp_path, document(0))
     spoil(leave(tmp_path, document(1)))
     found = read(tmp_path)
-    assert ([run.run_id for run in found.runs], found.passed_over) == ([name_of(0)], 1)
+    assert ([run.run_id for run in found.runs], found.passed_over) == ([name_of(0)], (name_of(1),))
 
 
 def test_no_link_leads_out_of_the_directory(tmp_path: Path) -> None:

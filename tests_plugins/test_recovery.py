@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.history import Operation, Result
-from plugins.recovery import CARRIER, TURNED_AWAY, Moments, Recovery, away, recover
+from plugins.recovery import CARRIER, TURNED_AWAY, Moments, Recovery, away, figure, recover, unseen
 from tests_plugins.hostile import hostile
 from tests_plugins.updown import HOLD, Truth, operations, truths
 
@@ -232,7 +232,7 @@ def test_other_vantage_points_are_others() -> None:
     [
         (
             (CALM, every(10, 11.5, Result.FAIL), every(11.5, 14)),
-            "ping well again 0.51 s ± 0.12 s after the command returned (window 5 s), outage 1.51 s",
+            "ping well again 0.51 s ± 0.12 after the command returned (window 5 s), outage 1.51 s",
         ),
         ((CALM, every(10, 14)), "ping well when the command returned (window 5 s), no outage seen (± 0.11 s)"),
         ((CALM, every(10, 12, Result.FAIL)), "ping not well again (window 5 s), outage 1.91 s"),
@@ -241,3 +241,26 @@ def test_other_vantage_points_are_others() -> None:
 def test_a_person_is_told(parts: tuple[list[Operation], ...], said: str) -> None:
     """In one line: when, within which window, and for how long it was away."""
     assert found(*parts).describe(5) == said
+
+
+@pytest.mark.parametrize(
+    ("recovery_s", "uncertainty_s", "words"),
+    [
+        (1.84, 0.02, "1.84 s ± 0.02"),
+        (2.32, 5.12, "by 2.32 s"),
+        (0.0, 1.99, "0.00 s ± 1.99"),
+        (0.4, None, "0.40 s"),
+    ],
+)
+def test_a_figure_claims_no_more_than_is_known(recovery_s: float, uncertainty_s: float | None, words: str) -> None:
+    """Where it may have been no time at all, it is an upper bound: the first good answer is one."""
+    assert figure(recovery_s, uncertainty_s) == words
+
+
+def test_who_asks_seldom_cannot_say_that_it_never_was_away() -> None:
+    """An outage fits between two of its questions."""
+    assert [unseen(margin) for margin in (0.03, 1.99, None)] == [
+        "never away",
+        "not seen away (± 1.99 s)",
+        "not seen away",
+    ]

@@ -80,6 +80,23 @@ def test_an_experiment_has_its_recovery_and_its_window() -> None:
     ]
 
 
+def test_an_experiment_that_was_interrupted_is_not_judged() -> None:
+    """No recovery, no window that was missed, and no writes that anybody has read back."""
+    seen = {"uncertainty_s": 0.02, "settled": False, "flapped": False, "operations": 9, "hold_s": 2.0}
+    run = make_run()
+    run.experiments.append(
+        ExperimentResult(
+            "restart",
+            "restart",
+            Outcome.ERROR,
+            window_s=WINDOW,
+            recoveries=(Recovery("ping", None, None, **seen),),  # type: ignore[arg-type]  # a dict of fields
+        )
+    )
+    cells = re.findall("<td>(.*?)</td>", html_of(told(run, 2)))
+    assert cells[2:] == ["not judged", "<code>wire PING</code> not judged", "not read back"]
+
+
 def outside_of_code(text: str) -> str:
     """What Markdown and GitHub may make something of."""
     return re.sub(r"<code[^>]*>[^<]*</code>", "", html_of(text))

@@ -59,7 +59,7 @@ def test_what_was_measured_vaguely_is_judged_vaguely() -> None:
     newest["experiments"][0]["recovery_s"]["backend"] = 2.5
     (said,) = compare(past_run(newest), map(past_run, earlier)).beyond
     assert said == (
-        "restart took longer than it used to: backend 2.50 s ± 0.50 s, the 5 runs before 0.90 s, at most 2.40 s"
+        "restart took longer than it used to: backend 2.50 s ± 0.50, the 5 runs before 0.90 s, at most 2.40 s"
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plugins.project import ROOT
-from plugins.report.terminal import printable
+from plugins.report.terminal import is_busy, printable
 from plugins.verdict import Exit, Outcome
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def commands_of(current: Active) -> list[str]:
 def commands(run: Run, exit_code: int, workspace: Path | None = None) -> list[str]:
     """The run as workflow commands, the most important first. ``workspace``: what paths are told relative to."""
     name = f"{run.host.name} {run.request.suite}"
-    errors = [_command("error", f"{name}: {_word(exit_code)}", run.stopped[1])] if run.stopped is not None else []
+    errors = []
+    if run.stopped is not None:
+        errors.append(_command("error", f"{name}: {_word(exit_code, run.stopped[1])}", run.stopped[1]))
     errors += [_of("error", name, *each, workspace) for each in _those(run, Outcome.FAILED)]
     warnings = [_of("warning", name, *each, workspace) for each in _those(run, Outcome.ERROR, Outcome.WARNED)]
     level, worse = ("error", errors) if run.request.fail_on_regression else ("warning", warnings)
@@ -70,8 +72,13 @@ def mistake(text: str) -> str:
     return _command("error", "Redis runbook: usage", text)
 
 
-def _word(exit_code: int) -> str:
-    known = {Exit.UNJUDGED: "not judged", Exit.DIRTY: "the host is dirty", Exit.REFUSED: "refused"}
+def _word(exit_code: int, reason: str = "") -> str:
+    known = {
+        Exit.INTERRUPTED: "interrupted",
+        Exit.UNJUDGED: "not judged",
+        Exit.DIRTY: "the host is busy" if is_busy(reason) else "the host is dirty",
+        Exit.REFUSED: "refused",
+    }
     return known.get(Exit(exit_code), f"exit {exit_code}") if exit_code in set(Exit) else f"exit {exit_code}"
 
 
@@ -80,9 +87,11 @@ def _those(run: Run, *outcomes: Outcome) -> Iterable[tuple[str, CheckResult]]:
 
 
 def _of(level: str, name: str, nodeid: str, result: CheckResult, workspace: Path | None) -> str:
-    parts = [result.promise, result.reason or result.observed, result.remedy and f"mend: {result.remedy}"]
+    seen = ("reason", result.reason) if result.reason else ("observed", result.observed)
+    parts = (("promised", result.promise), seen, ("mend", result.remedy))
     title = f"{name}: {result.id}"
-    return _command(level, title, "\n".join(filter(None, parts)), _file(nodeid, workspace))
+    text = "\n".join(f"{word}: {said}" for word, said in parts if said)
+    return _command(level, title, text, _file(nodeid, workspace))
 
 
 def _file(nodeid: str, workspace: Path | None) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from math import log10
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from plugins.experiment_result import unsettled
 from plugins.facts.readiness import Kind
 from plugins.history import Result
 from plugins.probe import Vantage
@@ -175,7 +176,7 @@ def _lane(played: Played, vantage: str, mine: Sequence[Operation], zero: float) 
     if played.moments is None or vantage not in played.recovery_s:
         return Lane(vantage, words_of(vantage), spells)
     recovery = played.recovery_s[vantage]
-    told = "not well again" if recovery is None else f"\u25b2 {recovery:.2f} s"
+    told = unsettled(played.outcome) if recovery is None else f"\u25b2 {recovery:.2f} s"
     return Lane(vantage, words_of(vantage), spells, told, recovery, played.window_s.get(vantage))
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from plugins.probe import Vantage
 from plugins.report.changes import changed
 from plugins.report.charts import pictures
 from plugins.report.drawing import draw, zero_of
+from plugins.report.experiments import OWED, undoing
 from plugins.report.recounting import headroom, stages, tightest
+from plugins.report.signs import word_of
 from plugins.report.templating import render
-from plugins.report.terminal import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,8 +71,10 @@ def _section(played: Played, drawing: Drawing | None, picture: Markup) -> Markup
     return render(
         "experiment.html",
         one=played,
-        word=WORDS.get(played.outcome, str(played.outcome)),
+        word=word_of(played.outcome),
         rows=headroom(played),
+        undoing=_undoing(played),
+        acknowledged=sum(one.vantage == Vantage.WRITE and one.good for one in played.operations),
         tightest=tightest(played),
         drawing=drawing,
         picture=picture,
@@ -82,6 +86,12 @@ def _section(played: Played, drawing: Drawing | None, picture: Markup) -> Markup
         lines=lines,
         unlogged=len(played.log) - len(lines),
     )
+
+
+def _undoing(played: Played) -> str:
+    if played.ended:
+        return undoing(played.undone, begun=played.is_begun)
+    return f"{OWED}: --recover tells" if played.is_armed else ""
 
 
 def _spells(drawing: Drawing) -> Iterator[Spell]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugins.active import active
-from plugins.report.terminal import ORDER, WORDS, printable
+from plugins.report.signs import word_of
+from plugins.report.terminal import ORDER, printable
 from plugins.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -27,11 +28,9 @@ if TYPE_CHECKING:
 _HEADER = [
     '<th class="sortable hidden" data-column-type="result">Result</th>',
     '<th class="sortable" data-column-type="outcome">Outcome</th>',
-    '<th class="sortable" data-column-type="testId">Check</th>',
+    '<th class="sortable" data-column-type="testId">Promised</th>',
     '<th class="sortable" data-column-type="runbook">Runbook</th>',
-    "<th>Expected</th>",
-    "<th>Observed</th>",
-    "<th>Mend</th>",
+    "<th>Observed, and what mends it</th>",
     '<th class="sortable" data-column-type="duration">Time</th>',
 ]
 
@@ -105,13 +104,11 @@ def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -
             ("outcome unjudged", "unjudged"),
             ("testId", report.nodeid),
             ("runbook", ""),
-            ("expected", ""),
+            ("seen", what),
         ]
         cells[:] = [
             category,
             *(_cell(*text) for text in texts),
-            _cell("seen", what),
-            _cell("mend", ""),
             duration,
         ]
         return
@@ -120,15 +117,17 @@ def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -
 
 def cells_of(result: CheckResult, category: str, duration: str) -> list[str]:
     """The row of one check; ``category`` and ``duration`` are cells that pytest-html made."""
-    word = WORDS.get(result.outcome, str(result.outcome))
+    word = word_of(result.outcome)
+    expected = "" if result.expected in ("", result.promise) else f"<br/>expected: {_text(result.expected)}"
+    seen = _text("\n".join(dict.fromkeys(filter(None, (result.observed, result.reason)))))
+    mend = f'<pre class="mend">{_text(result.remedy)}</pre>' if result.remedy else ""
+    about = f"{_text(result.promise)}{expected}<br/><small>{_text(result.id)}, {result.severity}</small>"
     return [
         category,
         _cell(f"outcome {word}", word),
-        f'<td class="col-testId">{_text(result.promise)}<br/><small>{_text(result.id)}, {result.severity}</small></td>',
+        f'<td class="col-testId">{about}</td>',
         _cell("runbook", "; ".join(result.runbook)),
-        _cell("expected", "" if result.expected == result.promise else result.expected),
-        _cell("seen", "\n".join(dict.fromkeys(filter(None, (result.observed, result.reason))))),
-        _cell("mend", result.remedy),
+        f'<td class="col-seen">{seen}{mend}</td>',
         duration,
     ]
 

@@ -22,8 +22,10 @@ from plugins.report.past import (
     replace_text,
     write_beside,
 )
+from plugins.report.signs import SIGNS, word_of
 from plugins.report.strips import SHOWN, Strip, median, strips
 from plugins.report.templating import render
+from plugins.report.terminal import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,24 +36,15 @@ if TYPE_CHECKING:
 FILE = "index.html"
 POLICY = policy()
 
-#: A letter, a sign or a shape for each outcome, and its word; colour comes on top.
-SIGNS = {
-    "passed": ("✓", "passed"),
-    "failed": ("✗", "failed"),
-    "error": ("?", "unjudged"),
-    "warned": ("!", "warned"),
-    "skipped": ("s", "skipped"),
-    "": ("", "not in this run"),
-}
 #: What somebody may want to look at: these cells lead to the run.
 _AMISS = ("failed", "error", "warned")
 _CELLS = {
-    outcome: Markup('<td class="{}">{}</td>').format(outcome, sign) if sign else Markup("<td></td>")
-    for outcome, (sign, _) in SIGNS.items()
+    "": Markup("<td></td>"),  # not in that run
+    **{outcome: Markup('<td class="{}">{}</td>').format(outcome, sign) for outcome, sign in SIGNS.items()},
 }
 _LINKED = Markup('<td class="{}"><a href="{}" aria-label="{}">{}</a></td>')
 #: Grows when a part of the same runs looks different.
-_VERSION = 3
+_VERSION = 5
 #: No part is larger, in bytes.
 _LARGEST = 8 << 20
 
@@ -71,27 +64,32 @@ def write_index(report_dir: Path, newest: PastRun) -> None:
     """
     kinds = kinds_of(report_dir)
     hosts: dict[str, dict[str, Markup]] = {}
+    beyond: list[str] = []
     for kind, names in kinds.items():
         host, _, suite = kind.rpartition("-")
-        is_own = kind == kind_of(newest.run_id)
-        hosts.setdefault(host, {})[suite] = _part(report_dir, kind, names, newest.run_id, anew=is_own)
-    text = render("trend.html", policy=POLICY, newest=newest, hosts=hosts, signs=[s for s in SIGNS.values() if s[0]])
+        told = beyond if kind == kind_of(newest.run_id) else None
+        hosts.setdefault(host, {})[suite] = _part(report_dir, kind, names, newest.run_id, told)
+    word = spoken(newest.exit_code)
+    text = render("trend.html", policy=POLICY, newest=newest, word=word, beyond=beyond, hosts=hosts, signs=SIGNS)
     replace_text(report_dir / FILE, text)
 
 
-def _part(report_dir: Path, kind: str, names: list[str], newest: str, *, anew: bool) -> Markup:
-    """The part of one host and suite: as it was kept, where it still holds."""
+def _part(report_dir: Path, kind: str, names: list[str], newest: str, beyond: list[str] | None) -> Markup:
+    """The part of one host and suite: as it was kept, where it still holds.
+
+    That of the newest run is rendered anew, and ``beyond`` takes the faults that are beyond their band in it.
+    """
     key = sha256(repr((_VERSION, names)).encode()).hexdigest()
     mark = Markup("<!-- {} -->\n").format(key)
     file = f"{kind}.html"
-    if not anew:
+    if beyond is None:
         try:
             text = read_regular(report_dir / FOLDER / file, _LARGEST).decode()
         except (OSError, ValueError):
             text = ""
         if text.startswith(mark):
             return Markup(text)  # noqa: S704 - it was rendered here, and only the page's own owner can write there
-    part = _render_part(report_dir, kind, names, newest, drawing=anew)
+    part = _render_part(report_dir, kind, names, newest, beyond)
     try:
         write_beside(report_dir, file, mark + part)
     except OSError:
@@ -99,7 +97,7 @@ def _part(report_dir: Path, kind: str, names: list[str], newest: str, *, anew: b
     return part
 
 
-def _render_part(report_dir: Path, kind: str, names: list[str], newest: str, *, drawing: bool) -> Markup:
+def _render_part(report_dir: Path, kind: str, names: list[str], newest: str, beyond: list[str] | None) -> Markup:
     host, _, suite = kind.rpartition("-")
     past = read_past(report_dir, names, SHOWN if suite == "verify" else LOOK_BACK)
     runs = past.runs[:SHOWN][::-1]
@@ -112,7 +110,9 @@ def _render_part(report_dir: Path, kind: str, names: list[str], newest: str, *, 
     from plugins.report.trend_chaos import panels_of  # noqa: PLC0415 - a gate has no recovery to show
 
     rows = rows_of(strips([{one.fault: one.outcome for one in run.experiments} for run in runs]), runs, links)
-    panels = panels_of(report_dir, host, past.runs[::-1], drawing=drawing)
+    panels = panels_of(report_dir, host, past.runs[::-1], drawing=beyond is not None)
+    if beyond is not None:
+        beyond += [panel.fault for panel in panels if newest in panel.beyond]
     return render("trend_chaos.html", rows=rows, panels=panels, **common)
 
 
@@ -129,7 +129,7 @@ def rows_of(found: Iterable[Strip], runs: Sequence[PastRun], links: Mapping[str,
 
 def _cells(strip: Strip, runs: Sequence[PastRun], links: Mapping[str, str]) -> Markup:
     cells = [
-        _LINKED.format(outcome, links[run.run_id], f"{SIGNS[outcome][1]} on {run.when}", SIGNS[outcome][0])
+        _LINKED.format(outcome, links[run.run_id], f"{word_of(outcome)} on {run.when}", SIGNS[outcome])
         if outcome in _AMISS
         else _CELLS[outcome]
         for outcome, run in zip(strip.outcomes, runs, strict=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from plugins.facts.units import size
 from plugins.journal import last_info
@@ -11,19 +14,18 @@ from plugins.options import Suite
 from plugins.probe import Vantage
 from plugins.report import runbook
 from plugins.report.changes import changed
+from plugins.report.experiments import OWED, fault_of
 from plugins.report.templating import render
-from plugins.report.terminal import ORDER, WORDS, target_line
+from plugins.report.terminal import ORDER, counted, is_busy, so_far, spoken, target_line
 from plugins.run import VERDICTS, verdict
-from plugins.verdict import Outcome
+from plugins.verdict import Exit, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from markupsafe import Markup
-
     from plugins.check import CheckResult
-    from plugins.report.story import Story
+    from plugins.report.story import Played, Story
 
 #: The checks in which a vantage point has its say.
 ASKED = {
@@ -33,21 +35,24 @@ ASKED = {
     Vantage.BACKEND: "checklist/backend_connects",
     Vantage.READINESS: "checklist/readiness_includes_redis",
 }
-#: What each outcome looks like to who sees no colours.
-SIGNS = {
-    Outcome.PASSED: "✓",
-    Outcome.FAILED: "✗",
-    Outcome.ERROR: "?",
-    Outcome.WARNED: "!",
-    Outcome.SKIPPED: "·",
-}
+#: So many characters of a reason stand in the headline.
+_LONGEST = 200
 _SENTENCES = {
     "pass": "All is well: {}.",
     "fail": "Not well: {}.",
     "unjudged": "No verdict: {}.",
+    "interrupted": "Interrupted: {}.",
     "dirty": "The host is not clean: {}.",
     "refused": "Nothing was done: {}.",
 }
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Where on the page an experiment is told of, and what of it was amiss, by name."""
+
+    place: str
+    blamed: str
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,19 @@ def parts(story: Story, folder: Path) -> list[Markup]:
     if story.played:
         from plugins.report.experiment_page import sections  # noqa: PLC0415 - a verify run draws nothing
 
-        shown += sections(sorted(story.played, key=lambda one: ORDER.index(one.outcome)))
+        ranked = _ranked(story)
+        for one, section in zip(ranked, sections(ranked), strict=True):
+            shown.append(Markup('<div id="{}">{}</div>').format(_place(ranked, one), section))
     return shown
+
+
+def _ranked(story: Story) -> list[Played]:
+    """The experiments as they stand on the page, the worst first."""
+    return sorted(story.played, key=lambda one: ORDER.index(one.outcome))
+
+
+def _place(ranked: list[Played], one: Played) -> str:
+    return f"experiment-{ranked.index(one) + 1}"
 
 
 def first_screen(story: Story) -> Markup:
@@ -89,32 +105,63 @@ def first_screen(story: Story) -> Markup:
         "first.html",
         story=story,
         word=word,
-        sentence=sentence(story, word),
+        sentence=sentence(story),
         target=target_line(story.identity) if story.identity and not story.stopped else "",
         amiss=sorted(amiss, key=lambda one: one.outcome is Outcome.ERROR),
         warned=warned,
-        words=WORDS,
-        signs=SIGNS,
+        stopped="" if _reason(story) == story.stopped else story.stopped,
+        played=_pointers(story),
     )
 
 
-def sentence(story: Story, word: str) -> str:
+def _reason(story: Story) -> str:
+    """Why the run was stopped, as far as it fits into a headline."""
+    line = story.stopped.partition("\n")[0]
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+
+
+def _cut_short(story: Story) -> str:
+    """How far a run came whose runner was killed."""
+    for one in story.played:
+        if not one.ended and one.is_armed:
+            return f"The run was cut short while {one.fault} was at work: {OWED}, and {_asking(story)} tells."
+    return "The run was cut short: this is as far as it got."
+
+
+def _asking(story: Story) -> str:
+    return f"pytest --recover --host {story.host}"
+
+
+def _pointers(story: Story) -> dict[str, Pointer]:
+    """By the check that tells of it, where each experiment stands."""
+    ranked = _ranked(story)
+    by_fault = {one.fault: Pointer(_place(ranked, one), _blamed(one)) for one in ranked}
+    return {one.id: by_fault[fault] for one in story.checks if (fault := fault_of(one.id)) in by_fault}
+
+
+def _blamed(played: Played) -> str:
+    """Why it has not passed, without the figures: the names of what was amiss, or the first line."""
+    names = re.findall(r"^([\w/\[\]-]+): ", played.reason, re.MULTILINE)
+    return ", ".join(dict.fromkeys(names)) or played.reason.partition("\n")[0]
+
+
+def sentence(story: Story) -> str:
     """The verdict as a person would say it."""
     if story.exit_code is None:
-        return "The run was cut short: this is as far as it got."
+        return _cut_short(story)
+    template = _SENTENCES[spoken(story.exit_code)]
     if story.stopped:
-        return _SENTENCES[word].format("see below")
+        busy = "The host is busy: {}." if is_busy(story.stopped) else ""
+        return (busy or template).format(_reason(story).removesuffix("."))
     outcomes = [one.outcome for one in story.checks]
-    counts = {outcome: outcomes.count(outcome) for outcome in Outcome if outcome in outcomes}
-    what = "experiment" if story.suite == "chaos" else "check"
-    parts = [
-        f"{count} {WORDS.get(outcome, str(outcome))}"
-        for outcome, count in sorted(counts.items(), key=lambda item: ORDER.index(item[0]))
-    ]
-    if parts:
-        parts[0] = parts[0].replace(" ", f" {what}s " if not parts[0].startswith("1 ") else f" {what} ", 1)
+    told = counted(outcomes) or ["nothing was checked"]
+    if outcomes:
+        what = "experiment" if story.suite == "chaos" else "check"
+        told[0] = told[0].replace(" ", f" {what} " if told[0].startswith("1 ") else f" {what}s ", 1)
+    if story.exit_code == Exit.INTERRUPTED and (selected := story.selected or len(story.played)):
+        told = [so_far(outcomes, selected, story.suite)]
     code = "" if story.exit_code in VERDICTS else f" (exit {story.exit_code})"
-    return _SENTENCES[word].format((", ".join(parts) or "nothing was checked") + code)
+    return template.format(", ".join(told) + code)
 
 
 def verify_sections(story: Story, earlier: Mapping[str, str], earlier_run: str) -> Markup:
@@ -127,8 +174,6 @@ def verify_sections(story: Story, earlier: Mapping[str, str], earlier_run: str) 
         earlier_run=earlier_run,
         known=bool(story.info),
         groups=coverage(story.checks),
-        signs=SIGNS,
-        words=WORDS,
     )
 
 

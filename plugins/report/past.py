@@ -69,10 +69,10 @@ class PastRun(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What was read. ``passed_over``: folders without a run.json that can be read; ``beyond``: not looked at."""
+    """What was read. ``passed_over``: folders without a run.json that can be read; ``beyond``: so many more."""
 
     runs: tuple[PastRun, ...]
-    passed_over: int = 0
+    passed_over: tuple[str, ...] = ()
     beyond: int = 0
 
 
@@ -181,7 +181,8 @@ def read_past(report_dir: Path, names: list[str], most: int = LOOK_BACK) -> Past
     if entries != known:
         with suppress(OSError):  # a disk that refuses costs the next run a moment, and nothing else
             write_beside(report_dir, digests, json.dumps({"version": _VERSION, "runs": entries}))
-    return Past(tuple(runs), passed_over=len(wanted) - len(runs), beyond=len(names) - len(wanted))
+    read = {run.run_id for run in runs}
+    return Past(tuple(runs), tuple(name for name in wanted if name not in read), beyond=len(names) - len(wanted))
 
 
 def _read(report_dir: Path, name: str, known: object) -> tuple[Mapping[str, object], PastRun]:

@@ -7,10 +7,12 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING
 
+from plugins.experiment_result import NO_VERDICT, unsettled
 from plugins.history import Result
 from plugins.probe import TIMEOUT, Vantage
-from plugins.recovery import BLIND, TURNED_AWAY
+from plugins.recovery import BLIND, TURNED_AWAY, figure, unseen
 from plugins.report.drawing import words_of
+from plugins.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +34,7 @@ class Row:
     window: str
     outage: str
     left: str
-    good: bool
+    outcome: Outcome  # of this vantage point's window
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,23 @@ def headroom(played: Played) -> tuple[Row, ...]:
 def _row(played: Played, vantage: str) -> Row:
     window, recovery = played.window_s.get(vantage), played.recovery_s.get(vantage)
     outage, margin = played.outage_s.get(vantage), played.uncertainty_s.get(vantage)
+    good = recovery is not None and (window is None or recovery <= window)
+    open_ended = recovery is None and played.outcome in NO_VERDICT
     return Row(
         words=words_of(vantage),
-        recovery="not well again" if recovery is None else _told(recovery, margin),
+        recovery=unsettled(played.outcome) if recovery is None else figure(recovery, margin),
         window="none" if window is None else f"{window:g} s",
-        outage="never away" if outage is None else f"{outage:.2f} s",
-        left="none left" if recovery is None else _left(recovery, window),
-        good=recovery is not None and (window is None or recovery <= window),
+        outage=unseen(margin) if outage is None else f"{outage:.2f} s",
+        left="" if open_ended else "none left" if recovery is None else _left(recovery, window),
+        outcome=Outcome.PASSED if good else Outcome.ERROR if open_ended else Outcome.FAILED,
     )
 
 
 def tightest(played: Played) -> str:
     """The vantage point that left least of its window, in one sentence; empty where none was judged."""
     judged = [one for one in played.vantages if one in played.recovery_s and played.window_s.get(one)]
+    if played.outcome in NO_VERDICT:
+        judged = [one for one in judged if played.recovery_s[one] is not None]
     left = {one: _share_left(played.recovery_s[one], played.window_s[one]) for one in judged}
     if not left:
         return ""
@@ -92,15 +98,11 @@ def _share_left(recovery_s: float | None, window_s: float) -> float:
 
 def in_words(recovery_s: float | None, uncertainty_s: float | None, window_s: float | None) -> str:
     """One vantage point's headroom in one sentence, as "1.84 s ± 0.02 of 5 s, 63 % left"."""
-    told = "not well again" if recovery_s is None else _told(recovery_s, uncertainty_s)
+    told = "not well again" if recovery_s is None else figure(recovery_s, uncertainty_s)
     if window_s is None:
         return told
     left = _left(recovery_s, window_s)
     return f"{told} of {window_s:g} s, {left}" if left else f"{told} (window {window_s:g} s)"
-
-
-def _told(recovery_s: float, uncertainty_s: float | None) -> str:
-    return f"{recovery_s:.2f} s" if uncertainty_s is None else f"{recovery_s:.2f} s ± {uncertainty_s:.2f}"
 
 
 def _left(recovery_s: float | None, window_s: float | None) -> str:
@@ -119,7 +121,8 @@ def stages(played: Played) -> Stages | None:
     for one in played.operations:
         if one.end >= played.moments.injected and one.code != TURNED_AWAY:
             since[one.vantage].append(one)
-    seen = {vantage: _back(mine, played.moments.recovering) for vantage, mine in since.items()}
+    zero, margins = played.moments.recovering, played.uncertainty_s
+    seen = {vantage: _back(mine, zero) or unseen(margins.get(vantage)) for vantage, mine in since.items()}
     goals = {vantage: at for vantage, at in seen.items() if isinstance(at, float)}
     missing = [f"{_GOALS.get(vantage, words_of(vantage))}: {at}" for vantage, at in seen.items() if isinstance(at, str)]
     away = _away(played.operations, played.moments, min(goals.values(), default=None))
@@ -147,12 +150,15 @@ def _way(vantage: str) -> int:
 
 
 def _back(since: Sequence[Operation], zero: float) -> float | str:
-    """When the first good operation after the first bad one ended, or why there is no such moment; all by start."""
+    """When the first good operation after the first bad one ended, or why there is no such moment; all by start.
+
+    Empty: none was bad.
+    """
     if not since:
         return "not asked"
     bad = next((number for number, one in enumerate(since) if one.result is not Result.OK), None)
     if bad is None:
-        return "never away"
+        return ""
     good = inf
     for one in since[bad:]:
         if one.start >= good:  # whatever comes now ended later

@@ -9,8 +9,7 @@ import pytest
 from plugins.report import html, page
 from plugins.report.document import Document
 from plugins.report.telling import read_story
-from plugins.report.terminal import ORDER, printable
-from plugins.run import verdict
+from plugins.report.terminal import ORDER, printable, spoken
 from plugins.verdict import Exit, Outcome
 
 if TYPE_CHECKING:
@@ -45,8 +44,8 @@ def rerender(config: pytest.Config, folder: Path) -> int:
         _write(config, path, page.parts(story, folder.absolute()), story.checks, f"{story.host}: {story.suite}")
     except OSError as error:
         raise pytest.UsageError(f"--render {folder}: {error.strerror}: {error.filename}") from error
-    said = verdict(story.exit_code).upper() if story.exit_code is not None else "CUT SHORT"
-    print(f"{printable(story.run_id)}: {said}\nreport: {path}")  # noqa: T201 - this is what was asked for
+    word = spoken(story.exit_code).upper() if story.exit_code is not None else "CUT SHORT"
+    print(f"{printable(story.run_id)}: {word}\nreport: {path}")  # noqa: T201 - this is what was asked for
     return int(Exit.PASS)
 
 

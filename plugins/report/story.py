@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from plugins.experiment_result import Writes
+from plugins.experiment_result import Writes, read_back
 from plugins.probe import Vantage
 from plugins.verdict import Outcome
 
@@ -85,6 +85,21 @@ class Played:
     after: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_read_back(self) -> bool:
+        """Whether what became of the writes is known."""
+        return read_back(self.writes, self.phases_s)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there was something to undo: the undo is written before the fault is injected."""
+        return self.moments is not None or any(phase.name == "fault" for phase in self.phases)
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether the host has an undo to run, should the run end here."""
+        return self.is_begun or any(phase.name == "arm" for phase in self.phases)
+
+    @property
     def vantages(self) -> tuple[str, ...]:
         """The vantage points that were asked, in the order in which they are always shown."""
         asked = {one.vantage for one in self.operations} | set(self.window_s)
@@ -109,6 +124,7 @@ class Story:
     duration_s: float
     exit_code: int | None
     strict: bool
+    selected: int  # of chaos: how many experiments were to be played; 0: the journal does not say
     stopped: str  # why the run ended before its checks; empty where it did not
     identity: Target | None  # who was reached; None: the run was killed before it told
     notes: tuple[str, ...]

@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from plugins.experiment_result import NO_VERDICT, unsettled
 from plugins.probe import Vantage
-from plugins.report.terminal import WORDS, headline, printable, target_line
+from plugins.recovery import figure
+from plugins.report.signs import word_of
+from plugins.report.terminal import headline, printable, target_line
 from plugins.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -61,8 +64,7 @@ def _fitted(head: str, amiss: list[CheckResult], foot: str) -> str:
 
 
 def _row(result: CheckResult) -> str:
-    word = WORDS.get(result.outcome, str(result.outcome))
-    return f"| {word} | {code(result.id)} | {code(result.reason or result.observed)} |"
+    return f"| {word_of(result.outcome)} | {code(result.id)} | {code(result.reason or result.observed)} |"
 
 
 def _mend(result: CheckResult) -> str:
@@ -86,9 +88,8 @@ def _experiment(one: ExperimentResult) -> str:
         seen.values(), key=lambda each: _INFINITE if each.recovery_s is None else each.recovery_s, default=None
     )
     ping = _recovery(one, seen.get(Vantage.PING))
-    word = WORDS.get(one.outcome, str(one.outcome))
-    lost = f"{one.writes.lost} of {one.writes.acknowledged}"
-    return f"| {word} | {code(one.fault)} | {ping} | {_recovery(one, slowest, named=True)} | {lost} |"
+    lost = f"{one.writes.lost} of {one.writes.acknowledged}" if one.is_read_back else "not read back"
+    return f"| {word_of(one.outcome)} | {code(one.fault)} | {ping} | {_recovery(one, slowest, named=True)} | {lost} |"
 
 
 _INFINITE = float("inf")
@@ -100,8 +101,8 @@ def _recovery(one: ExperimentResult, seen: Recovery | None, *, named: bool = Fal
     name = f"{code(Vantage(seen.vantage).words)} " if named else ""
     window = f" of {one.window_s[seen.vantage]:g} s" if seen.vantage in one.window_s else ""
     if seen.recovery_s is None:
-        return f"{name}not well again{window}"
-    return f"{name}{seen.recovery_s:.2f} s ± {seen.uncertainty_s:.2f}{window}"
+        return f"{name}{unsettled(one.outcome)}{'' if one.outcome in NO_VERDICT else window}"
+    return f"{name}{figure(seen.recovery_s, seen.uncertainty_s)}{window}"
 
 
 def code(text: str, most: int = _CELL) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from plugins.report.signs import SIGNS, word_of
 from plugins.report.terminal import printable
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def _environment() -> Environment:
 
     from plugins.report.compiled import Compiled  # noqa: PLC0415 - the same
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         bytecode_cache=Compiled(_FOLDER / "__pycache__"),
         autoescape=True,
@@ -39,6 +40,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(word=word_of, sign=SIGNS.__getitem__)
+    return environment
 
 
 def _visible(value: object) -> object:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugins.active import active, left_out
-from plugins.report.experiments import line
+from plugins.experiment_result import NO_VERDICT
+from plugins.report.experiments import cut_short, line
+from plugins.report.signs import word_of
 from plugins.run import verdict
 from plugins.verdict import Exit, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from _pytest.terminal import TerminalReporter
 
@@ -28,10 +30,10 @@ _COLOURS = {
     Outcome.WARNED: {"yellow": True},
 }
 ORDER = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.PASSED, Outcome.SKIPPED)
-#: What people read where the contract's word would puzzle them.
-WORDS = {Outcome.ERROR: "unjudged"}
 #: What ``-r`` shows beyond what is always shown, by its letters. (``-v`` lists what passed as it goes.)
 _LISTED = {Outcome.PASSED: "pPA", Outcome.SKIPPED: "saA"}
+#: How ``lock.Entry`` tells of a run that lives.
+_BUSY = "holds the lock"
 _listed = pytest.StashKey[list[Outcome]]()
 
 
@@ -90,14 +92,34 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 def headline(run: Run, exit_code: int) -> str:
     """The verdict in one line."""
     outcomes = [result.outcome for result in run.results.values()]
-    counts = [
-        f"{outcomes.count(outcome)} {WORDS.get(outcome, str(outcome))}" for outcome in ORDER if outcome in outcomes
-    ]
-    what = ", ".join(counts) or "nothing was checked"
-    return (
-        f"{run.host.name} {run.request.suite}: {verdict(exit_code).upper()} (exit {exit_code}): "
-        f"{what}, in {run.duration_s:.2f} s"
-    )
+    suite = str(run.request.suite)
+    what = ", ".join(counted(outcomes)) or "nothing was checked"
+    if exit_code == Exit.INTERRUPTED and run.selected:
+        what = so_far(outcomes, run.selected, suite)
+    return f"{run.host.name} {suite}: {spoken(exit_code).upper()} (exit {exit_code}): {what}, in {run.duration_s:.2f} s"
+
+
+def spoken(exit_code: int) -> str:
+    """The verdict as people read it: the contract has no word of its own for a run that somebody ended."""
+    return "interrupted" if exit_code == Exit.INTERRUPTED else verdict(exit_code)
+
+
+def is_busy(reason: str) -> bool:
+    """Whether the host is dirty only since another run is at work on it."""
+    return reason.endswith(_BUSY)
+
+
+def counted(outcomes: Sequence[Outcome]) -> list[str]:
+    """How many there are of each, the worst first."""
+    return [f"{outcomes.count(outcome)} {word_of(outcome)}" for outcome in ORDER if outcome in outcomes]
+
+
+def so_far(outcomes: Sequence[Outcome], selected: int, suite: str) -> str:
+    """How many of those that were to be judged have been, as "1 of 3 experiments judged (1 passed)"."""
+    judged = sum(outcome not in NO_VERDICT for outcome in outcomes)
+    what = f"{'experiment' if suite == 'chaos' else 'check'}{'s' * (selected != 1)}"
+    counts = f" ({', '.join(counted(outcomes))})" if outcomes else ""
+    return f"{judged} of {selected} {what} judged{counts}"
 
 
 def printable(text: str) -> str:
@@ -113,6 +135,9 @@ def _show_results(out: TerminalReporter, run: Run, listed: list[Outcome]) -> Non
         if experiment.outcome is Outcome.PASSED:
             out.write("passed ", green=True)
             out.line(printable(line(experiment)))
+    for experiment in cut_short(run.experiments, run.results.values()):
+        out.write("UNJUDGED ", **_COLOURS[Outcome.ERROR])
+        out.line(printable(line(experiment)))
     for outcome in (Outcome.WARNED, Outcome.ERROR, Outcome.FAILED, *listed):
         for result in run.results.values():
             if result.outcome is outcome and outcome in listed:
@@ -122,9 +147,8 @@ def _show_results(out: TerminalReporter, run: Run, listed: list[Outcome]) -> Non
 
 
 def _show(out: TerminalReporter, result: CheckResult) -> None:
-    word = WORDS.get(result.outcome, str(result.outcome))
     sections = "; ".join(result.runbook)
-    out.write(f"{word.upper()} ", **_COLOURS[result.outcome])
+    out.write(f"{word_of(result.outcome).upper()} ", **_COLOURS[result.outcome])
     out.line(result.id + (f"  [{sections}]" if sections else ""))
     for text in printable(result.describe()).splitlines():
         out.line(f"  {text}")

@@ -13,6 +13,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from plugins.probe import Vantage
+from plugins.recovery import figure
 from plugins.report.strips import SHOWN, median
 from plugins.verdict import Outcome
 
@@ -184,7 +185,7 @@ def _told(series: Series) -> str:
     if band is None or point.recovery_s is None:
         raise ValueError(f"{series.vantage}: nothing to compare")
     return (
-        f"{words_of(series.vantage)} {point.recovery_s:.2f} s ± {point.uncertainty_s:.2f} s,"
+        f"{words_of(series.vantage)} {figure(point.recovery_s, point.uncertainty_s)},"
         f" the {band.runs} runs before {band.median_s:.2f} s, at most {band.high_s(point.uncertainty_s):.2f} s"
     )
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plugins.recovery import figure
 from plugins.report.trend import ENOUGH, FaultTrend, Point, Series, fault_trends, words_of
 from plugins.report.trend_chart import PANELS, draw, kept, kind_of
 
@@ -69,16 +70,16 @@ def _said(series: Series) -> str:
     start = f"{words_of(series.vantage)}: {_seconds(point)}{window}"
     if band is None:
         return f"{start}; no earlier run to compare with"
-    low, high = band.low_s(point.uncertainty_s), band.high_s(point.uncertainty_s)
-    few = f" (too few to judge by: {ENOUGH} are needed)" if band.runs < ENOUGH else ""
     runs = "1 run" if band.runs == 1 else f"{band.runs} runs"
-    return f"{start}; the {runs} before: median {band.median_s:.2f} s, band {low:.2f} to {high:.2f} s{few}"
+    middle = f"{start}; the {runs} before: median {band.median_s:.2f} s"
+    if band.runs < ENOUGH:
+        return f"{middle}; a band takes {ENOUGH}"
+    low, high = band.low_s(point.uncertainty_s), band.high_s(point.uncertainty_s)
+    return f"{middle}, band {low:.2f} to {high:.2f} s"
 
 
 def _seconds(point: Point) -> str:
-    if point.recovery_s is None:
-        return "never well"
-    return f"{point.recovery_s:.2f} s ± {point.uncertainty_s:.2f}"
+    return "never well" if point.recovery_s is None else figure(point.recovery_s, point.uncertainty_s)
 
 
 def _figure(point: Point | None) -> str:

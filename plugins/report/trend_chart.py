@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from plugins.report.past import FOLDER, read_regular, write_beside
-from plugins.report.trend import words_of
+from plugins.report.trend import ENOUGH, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from plugins.report.trend import FaultTrend, Point, Series
 
 #: Grows when the picture of the same figures changes.
-_VERSION = 2
+_VERSION = 3
 #: Panels of one picture: wire PING and the slowest of the others.
 PANELS = 2
 #: No picture is larger, in bytes.
@@ -101,7 +101,7 @@ def spec(fault: FaultTrend) -> dict[str, object]:
             "aria": False,
             "font": "system-ui, sans-serif",
             "view": {"stroke": None},
-            "title": {"color": "var(--ink)", "anchor": "start", "fontSize": 12, "fontWeight": 600},
+            "title": {"color": "var(--ink)", "anchor": "end", "fontSize": 12, "fontWeight": 600},
             "axis": {
                 "labelColor": "var(--quiet)",
                 "titleColor": "var(--quiet)",
@@ -119,11 +119,11 @@ def _panel(series: Series) -> dict[str, object]:
     top = max([1.0, *figures, *([newest.window_s] if newest.window_s else [])]) * 1.05
     layers: list[dict[str, object]] = []
     if newest.band is not None:
-        low, high = newest.band.low_s(newest.uncertainty_s), min(top, newest.band.high_s(newest.uncertainty_s))
-        band = {"y": _y("low", top), "y2": {"field": "high"}}
-        layers.append(
-            _layer([{"low": low, "high": high}], {"type": "rect", "color": "var(--ok)", "fillOpacity": 0.18}, band)
-        )
+        if newest.band.runs >= ENOUGH:
+            low, high = newest.band.low_s(newest.uncertainty_s), min(top, newest.band.high_s(newest.uncertainty_s))
+            band = {"y": _y("low", top), "y2": {"field": "high"}}
+            area = {"type": "rect", "color": "var(--ok)", "fillOpacity": 0.18}
+            layers.append(_layer([{"low": low, "high": high}], area, band))
         layers.append(_rule(newest.band.median_s, top, "var(--ok)", [4, 3]))
     if newest.window_s is not None:
         layers.append(_rule(newest.window_s, top, "var(--window)", []))
@@ -137,13 +137,12 @@ def _points(points: Sequence[Point], top: float) -> list[dict[str, object]]:
     rows = [
         {
             "run": f"{at}",
-            "day": one.run_id[4:6] + "-" + one.run_id[6:8],
             "s": top if one.recovery_s is None else one.recovery_s,
             "kind": kind_of(one),
         }
         for at, one in enumerate(points)
     ]
-    days = json.dumps([row["day"] for row in rows])  # digits and dashes: an array for the expression
+    written = json.dumps(labels([one.run_id for one in points]))  # digits and dashes: an array for the expression
     x = {
         "field": "run",
         "type": "ordinal",
@@ -152,7 +151,7 @@ def _points(points: Sequence[Point], top: float) -> list[dict[str, object]]:
             "title": None,
             "labelAngle": 0,
             "labelOverlap": "greedy",
-            "labelExpr": f"{days}[toNumber(datum.value)]",
+            "labelExpr": f"{written}[toNumber(datum.value)]",
         },
     }
     encoding = {"x": x, "y": _y("s", top)}
@@ -174,6 +173,14 @@ def _points(points: Sequence[Point], top: float) -> list[dict[str, object]]:
         _layer(rows, {"type": "line", "color": "var(--quiet)", "strokeWidth": 1}, encoding),
         _layer(rows, {"type": "point", "filled": True, "size": 55, "fillOpacity": 1}, {**encoding, **marks}),
     ]
+
+
+def labels(runs: Sequence[str]) -> list[list[str]]:
+    """The day of each run, by its name; where two are of one day, with the time below it."""
+    days = [f"{run[4:6]}-{run[6:8]}" for run in runs]
+    if len(set(days)) == len(days):
+        return [[day] for day in days]
+    return [[day, f"{run[9:11]}:{run[11:13]}"] for day, run in zip(days, runs, strict=True)]
 
 
 def _rule(at: float, top: float, colour: str, dash: list[int]) -> dict[str, object]:

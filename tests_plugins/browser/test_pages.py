@@ -99,6 +99,19 @@ def test_no_word_in_a_picture_stands_on_another(visit: Visit) -> None:
     assert visit.seen["collisions"] == []
 
 
+@pytest.mark.parametrize("name", ["trend"])
+def test_a_picture_that_is_too_wide_begins_with_the_newest_run(desk: Desk, page: Path) -> None:
+    """On a phone: the older ones are what one has to scroll for."""
+    tab = desk.open(page, ON_PHONE)
+    hidden = tab.locator(".picture").evaluate_all(
+        "all => all.map(one => [one.scrollWidth - one.clientWidth,"
+        " one.querySelector('svg').getBoundingClientRect().right - one.getBoundingClientRect().right])"
+    )
+    assert hidden
+    assert all(wider > 0 and right < 1 for wider, right in hidden), hidden
+    tab.close()
+
+
 @every_page
 @on_desk
 def test_the_policy_is_strict(visit: Visit) -> None:
@@ -152,6 +165,18 @@ def test_what_was_planted_is_read_as_text(desk: Desk, page: Path) -> None:
     text = tab.inner_text("body")
     assert [planted for planted in TEXTS if planted.isprintable() and planted not in text] == []
     assert not {"\x1b", "\x9b", "\0", "\u202e", "\u2066", "\u2028"} & set(text)
+    tab.close()
+
+
+@pytest.mark.parametrize("name", ["verify-fail"])
+def test_what_mends_a_check_is_in_sight_on_a_desk(desk: Desk, page: Path) -> None:
+    """The table of checks, and what INFO said then and says now, are no wider than their frames."""
+    tab = desk.open(page, ON_DESK)
+    assert tab.locator("#results-table pre.mend").count()
+    wider = tab.locator(".box:has(#results-table), .box:has(table.changes)").evaluate_all(
+        "all => all.map(one => one.scrollWidth - one.clientWidth)"
+    )
+    assert wider == [0, 0]
     tab.close()
 
 
