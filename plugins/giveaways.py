@@ -16,11 +16,12 @@ _PROSE = (
 )
 #: One word of a command; not a variable, a placeholder, or what is masked already.
 _WORD = rf"(?![$<…*]){_PROSE}[^\s\"'…]+"
+#: Possessive quantifiers would be safe, too, and are broken in Python 3.11.2, which is Debian 12's.
 #: A value in quotes, up to the same quotes, however they are escaped; else up to a blank or the next ``name=``.
-_QUOTED = r"(?![$]|\*{3})(?:(?!(?P=quote))(?:\\.|[^\n\\]))++"
+_QUOTED = r"(?![$]|\*{3})(?:(?!(?P=quote))(?:\\.|[^\n\\]))+"
 _BARE = (
     r"(?![$?*<={\[(\\…\"']|b\\{0,3}[\"']|(?:None|null|true|false)\b)"
-    r"(?:[^\s\"',&;>…]|[\"'](?=\w)|[,&;](?!\s?\w{1,40}=)|>(?![>\s),]|$))++"
+    r"(?:[^\s\"',&;>…]|[\"'](?=\w)|[,&;](?!\s?\w{1,40}=)|>(?![>\s),]|$))+"
 )
 
 #: A password in an address, in Redis's own configuration, in the variables and options of redis-cli, in an ACL rule,

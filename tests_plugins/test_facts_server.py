@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from plugins.eventually import eventually
 from plugins.facts.counters import HARMLESS_ERRORS, PROBING, compare
 from plugins.facts.server import COMMANDS, RedisFacts, read
 from plugins.target.model import ReplyError
@@ -138,11 +140,11 @@ def test_a_blocked_client_is_found(server: Server) -> None:
 def test_a_client_that_reads_nothing_is_found(server: Server) -> None:
     """Its replies pile up in the server, in bytes."""
     server.ask("SET", "big", "x" * 1_000_000)
-    lazy = SocketWire(server.path)
-    lazy.send(*[("GET", "big")] * 20)
-    server.ask("PING")
-    (told,) = look(server).clients.backlogged(8 << 20).offenders
-    lazy.close()
+    with closing(SocketWire(server.path)) as lazy:
+        lazy.send(*[("GET", "big")] * 20)
+        (told,) = eventually(
+            lambda: look(server).clients.backlogged(8 << 20).offenders, what="replies pile up", within_s=10
+        )
     assert "unread by id" in told
 
 

@@ -67,7 +67,7 @@ _OTHERS = re.compile(
 _SERVERS = re.compile(r"websocket|wsproto|httptools|\bh11\b|uvicorn/protocols", re.IGNORECASE)
 #: An address with its port, but for what else has a colon and a number: source files, and the names of keys and jobs.
 _ENDPOINT = re.compile(
-    r"(?<![\w.:-])(?:(?!(?:pid|line|id|job|user|session|task|key)[:#])[A-Za-z][\w.-]{0,252}+"
+    r"(?<![\w.:-])(?:(?!(?:pid|line|id|job|user|session|task|key)[:#])[A-Za-z][\w.-]{0,252}"
     r"|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.%]{2,45}\]|::1)"
     r"(?<!\.py)(?<!\.go)(?<!\.js)(?<!\.ts)[:#](\d{2,5})(?!\w|[:.]\d)"
     r"|['\"], (\d{2,5})[,)]|\bport\W{1,4}(\d{2,5})\b",

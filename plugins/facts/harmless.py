@@ -61,8 +61,8 @@ _URLS = re.compile(r"\b(https?://)[^\s\"'<>]{1,2048}", re.IGNORECASE)
 #: A logger called after errors, at the record's head or under its key: ``uvicorn.error``, ``app.errors.handlers``.
 _LOGGER = re.compile(
     r"(?:(?<![\w.=\"'/@-])(?<![^A-Z]:)|(?:logger|logger_?[Nn]ame|\bname|channel)[\"']?\s{0,4}[=:]\s{0,4}[\"']?)"
-    r"[A-Za-z_][\w-]{0,63}(?:\.[a-z_][\w-]{0,63}+){0,12}?\.(?:errors?|exceptions?|failures?)"
-    r"(?:\.[a-z_][\w-]{0,63}+){0,12}+(?![\w.(-])"
+    r"[A-Za-z_][\w-]{0,63}(?:\.[a-z_][\w-]{0,63}){0,12}?\.(?:errors?|exceptions?|failures?)"
+    r"(?:\.[a-z_][\w-]{0,63}){0,12}(?![\w.(-])"
 )
 _HEAD = 200  # characters of a record in which its logger is looked for
 
