@@ -127,6 +127,24 @@ def test_the_window_is_in_the_picture_where_that_leaves_room_for_what_was_seen()
     assert far.end == pytest.approx(3)
 
 
+def test_a_lane_claims_no_more_than_was_seen() -> None:
+    """Who was not seen away is not well again at zero; an upper bound is one."""
+    seen = restarted(
+        op("backend", -1, -0.9),
+        op("backend", 1, 1.1),
+        op("ping", 0, 2.32),
+        recovery_s={"backend": 0.0, "ping": 2.32},
+        outage_s={"backend": None, "ping": 2.5},
+        uncertainty_s={"backend": 1.67, "ping": 5.12},
+    )
+    drawing = draw(seen)
+    assert drawing is not None
+    assert [(lane.vantage, lane.told, lane.recovery_s) for lane in drawing.lanes] == [
+        ("ping", "▲ by 2.32 s", 2.32),
+        ("backend", "not seen away (± 1.67 s)", None),
+    ]
+
+
 def test_without_a_fault_time_begins_with_the_first_question() -> None:
     """A run that was killed during the warm-up has a picture too."""
     drawing = draw(restarted(op("ping", 1, 1.1), op("ping", 2, 2.1), moments=None))
