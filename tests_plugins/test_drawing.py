@@ -127,6 +127,24 @@ def test_the_window_is_in_the_picture_where_that_leaves_room_for_what_was_seen()
     assert far.end == pytest.approx(3)
 
 
+def test_a_lane_claims_no_more_than_was_seen() -> None:
+    """Who was not seen away is not well again at zero; an upper bound is one."""
+    seen = restarted(
+        op("backend", -1, -0.9),
+        op("backend", 1, 1.1),
+        op("ping", 0, 2.32),
+        recovery_s={"backend": 0.0, "ping": 2.32},
+        outage_s={"backend": None, "ping": 2.5},
+        uncertainty_s={"backend": 1.67, "ping": 5.12},
+    )
+    drawing = draw(seen)
+    assert drawing is not None
+    assert [(lane.vantage, lane.told, lane.recovery_s) for lane in drawing.lanes] == [
+        ("ping", "▲ by 2.32 s", 2.32),
+        ("backend", "not seen away (± 1.67 s)", None),
+    ]
+
+
 def test_without_a_fault_time_begins_with_the_first_question() -> None:
     """A run that was killed during the warm-up has a picture too."""
     drawing = draw(restarted(op("ping", 1, 1.1), op("ping", 2, 2.1), moments=None))
@@ -187,9 +205,14 @@ def test_headroom_has_a_row_for_each_vantage_point_that_was_judged() -> None:
 
 def test_what_nobody_judged_is_not_told_as_a_failure() -> None:
     """A run that is interrupted in the hold has seen Redis well, and no recovery."""
-    cut = restarted(op("ping", -1, -0.9), op("ping", 1, 1.1), recovery_s={"ping": None}, outcome=Outcome.ERROR)
+    asked = [op("ping", -1, -0.9), op("ping", 1, 1.1)]
+    figures = {"recovery_s": {"ping": None}, "outage_s": {"ping": None}, "uncertainty_s": {"ping": 0.0}}
+    cut = restarted(*asked, **figures, outcome=Outcome.ERROR)
     [row] = headroom(cut)
-    assert (row.recovery, row.left, row.outcome) == ("not judged", "", "error")
+    assert (row.recovery, row.left, row.outage, row.outcome) == ("not judged", "", "not seen away", "error")
+    back = stages(cut)
+    assert back is not None
+    assert back.missing == ("PONG: not seen away",)
     drawing = draw(cut)
     assert drawing is not None
     assert drawing.lanes[0].told == "not judged"
@@ -226,11 +249,15 @@ def test_the_way_back_goes_from_refused_by_loading_to_readiness() -> None:
 
 def test_a_way_back_that_nobody_had_to_go_is_said() -> None:
     """Clients that were cut off and connected again at once have no stages."""
-    back = stages(restarted(op("ping", -1, -0.9), op("ping", 1, 1.1), uncertainty_s={"ping": 0.02}))
+    back = stages(
+        restarted(op("ping", -1, -0.9), op("ping", 1, 1.1), uncertainty_s={"ping": 0.02}, outcome=Outcome.PASSED)
+    )
     assert back is not None
     assert back.stages == ()
     assert back.missing == ("PONG: never away",)
-    seldom = stages(restarted(op("backend", -1, -0.9), op("backend", 1, 1.1), uncertainty_s={"backend": 1.99}))
+    seldom = stages(
+        restarted(op("backend", -1, -0.9), op("backend", 1, 1.1), uncertainty_s={"backend": 1.99}, outcome="passed")
+    )
     assert seldom is not None
     assert seldom.missing == ("PONG: not asked", "backend: not seen away (± 1.99 s)")
 

@@ -15,7 +15,7 @@ from plugins.experiment_result import unsettled
 from plugins.facts.readiness import Kind
 from plugins.history import Result
 from plugins.probe import Vantage
-from plugins.recovery import TURNED_AWAY
+from plugins.recovery import TURNED_AWAY, figure, unseen
 from plugins.report.terminal import printable
 
 if TYPE_CHECKING:
@@ -175,8 +175,13 @@ def _lane(played: Played, vantage: str, mine: Sequence[Operation], zero: float) 
     spells = intervals(mine, zero)
     if played.moments is None or vantage not in played.recovery_s:
         return Lane(vantage, words_of(vantage), spells)
-    recovery = played.recovery_s[vantage]
-    told = unsettled(played.outcome) if recovery is None else f"\u25b2 {recovery:.2f} s"
+    recovery, margin = played.recovery_s[vantage], played.uncertainty_s.get(vantage)
+    if recovery is None:
+        told = unsettled(played.outcome)
+    elif recovery == 0 and played.outage_s.get(vantage, 0.0) is None:
+        told, recovery = unseen(margin), None  # it came back from nowhere
+    else:
+        told = f"\u25b2 {figure(recovery, margin).partition(' ±')[0]}"
     return Lane(vantage, words_of(vantage), spells, told, recovery, played.window_s.get(vantage))
 
 

@@ -73,7 +73,7 @@ def _row(played: Played, vantage: str) -> Row:
         words=words_of(vantage),
         recovery=unsettled(played.outcome) if recovery is None else figure(recovery, margin),
         window="none" if window is None else f"{window:g} s",
-        outage=unseen(margin) if outage is None else f"{outage:.2f} s",
+        outage=unseen(None if open_ended else margin) if outage is None else f"{outage:.2f} s",
         left="" if open_ended else "none left" if recovery is None else _left(recovery, window),
         outcome=Outcome.PASSED if good else Outcome.ERROR if open_ended else Outcome.FAILED,
     )
@@ -121,7 +121,8 @@ def stages(played: Played) -> Stages | None:
     for one in played.operations:
         if one.end >= played.moments.injected and one.code != TURNED_AWAY:
             since[one.vantage].append(one)
-    zero, margins = played.moments.recovering, played.uncertainty_s
+    zero = played.moments.recovering
+    margins = {} if played.outcome in NO_VERDICT else played.uncertainty_s  # who was not asked any more has none
     seen = {vantage: _back(mine, zero) or unseen(margins.get(vantage)) for vantage, mine in since.items()}
     goals = {vantage: at for vantage, at in seen.items() if isinstance(at, float)}
     missing = [f"{_GOALS.get(vantage, words_of(vantage))}: {at}" for vantage, at in seen.items() if isinstance(at, str)]
