@@ -307,10 +307,35 @@ def test_a_container_that_is_replaced_meanwhile_ends_the_run(composed: Twin, tmp
         run.await_said("kill: recovery")
         deploy(composed)
     played = run.end()
-    assert files_of_runs(composed) == []
     assert (played.exit_code, played.outcomes) == (10, {"kill": "error", "restart": "error"}), played.output
+    assert files_of_runs(composed) == []
     assert "changed under our feet: does somebody deploy?" in played.experiments["kill"]["reason"]
     assert played.experiments["restart"]["reason"].startswith("not begun: ")
+
+
+@pytest.mark.parametrize("fault", ["flushall", "kill"])
+def test_keys_go_into_the_container_that_a_deployment_has_made(composed: Twin, tmp_path: Path, fault: str) -> None:
+    """They were saved from the one before it: an error, and nothing is lost or owed."""
+    composed.redis("SET", "precious", "1")
+    with playing(*select(fault), reports=tmp_path / "r", environ=environ_for(composed, tmp_path)) as run:
+        run.await_said(f"{fault}: recovery")
+        deploy(composed)
+    played = run.end()
+    assert (played.exit_code, played.outcomes[fault]) == (10, "error"), played.output
+    assert (played.experiments[fault]["undone"], files_of_runs(composed)) == (True, [])
+    assert composed.redis("GET", "precious") == b"1"
+
+
+def test_the_lease_finds_the_container_that_a_deployment_has_made(composed: Twin, tmp_path: Path) -> None:
+    """The runner is dead by then; the host puts the keys into the new one, and owes nothing."""
+    composed.redis("SET", "precious", "1")
+    environ = environ_for(composed, tmp_path)
+    with playing(*select("kill"), "--lease", "3", reports=tmp_path / "r", environ=environ) as run:
+        run.await_said("kill: recovery")
+        run.send(signal.SIGKILL)
+        deploy(composed)
+    eventually(lambda: any(path.name == "healed" for path in files_of_runs(composed)), what="healed", within_s=30)
+    assert composed.redis("GET", "precious") == b"1"
 
 
 def deploy(twin: Twin) -> None:

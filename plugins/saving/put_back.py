@@ -39,7 +39,7 @@ def restore(target: Target, redis: Container, saved: Saved, *, deadline_s: float
     """Put saved keys back by the very command that the host would run by itself, and compare them with what was saved.
 
     Keys that are there before are others' business, and left alone. Lets the writers go. Raises ``TargetError`` where
-    Redis or the host cannot be asked, or another container has taken the place of ``redis``.
+    Redis or the host cannot be asked. Where ``redis`` is gone, they go into the one container that took its place.
     """
     saved.writers.close()
     now = _found(target, redis)
@@ -52,10 +52,10 @@ def restore(target: Target, redis: Container, saved: Saved, *, deadline_s: float
 
 def _found(target: Target, redis: Container) -> Container:
     """The container as it is now: its address may be another since, and the old one another server's."""
-    for one in target.stack.containers(redis.service):
-        if one.id == redis.id:
-            return one
-    raise TargetError(f"the container {redis.id[:12]} of {redis.service!r} was replaced by another")
+    there = target.stack.containers(redis.service)
+    if len(there) == 1:
+        return there[0]
+    raise TargetError(f"{redis.service!r} has {len(there)} containers now: is it being replaced?")
 
 
 @dataclass
