@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plugins.saving.anew import written_anew
 from plugins.saving.asking import ask, information
 from plugins.saving.digest import same, vanishes
 from plugins.saving.keep import EXACT_SINCE
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from plugins.facts.info import Info
     from plugins.saving.outcome import Saved
-    from plugins.target.model import Command, Container, Wire
+    from plugins.target.model import Command, Completed, Container, Wire
     from plugins.target.open import Target
 
 #: Milliseconds by which an expiry may be off where the server only tells the distance to it, in whole ones, twice.
@@ -86,8 +87,7 @@ class _PutBack:
         begun = time.monotonic()
         before = information(self._wire, timeout_s=self._deadline.left())
         there = self._present()
-        login = Login(self._target.host, self._target.environ)
-        done = replay(self._target.shell, self._saved.restore, login, timeout_s=self._deadline.left())
+        done = self._replayed(bytes(int(not one) for one in there))
         count = self._compared(there, before)
         after = information(self._wire, timeout_s=self._deadline.left())
         failed = f"the host's command ended with {done.exit_code}: {_told(done.text + done.errors)}"
@@ -106,6 +106,16 @@ class _PutBack:
             took_s=time.monotonic() - begun,
             failed=failed if done.exit_code else "",
         )
+
+    def _replayed(self, wanted: bytes) -> Completed:
+        """Run the host's command. Where somebody removed the file that it needs, it gets another, of what is here."""
+        shell, restore = self._target.shell, self._saved.restore
+        login = Login(self._target.host, self._target.environ)
+        done = replay(shell, restore, login, timeout_s=self._deadline.left())
+        if done.exit_code and shell.run(("test", "-f", restore.file), timeout_s=self._deadline.left()).exit_code:
+            with written_anew(shell, self._saved, wanted, self._deadline) as anew:
+                done = replay(shell, anew, login, timeout_s=self._deadline.left())
+        return done
 
     def _present(self) -> bytearray:
         """Which of the keys, in their order, are there before anything is put back: a 1 for each."""
