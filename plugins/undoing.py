@@ -132,7 +132,7 @@ class Undoing:
         trial = self._trial
         if trial.saved is None:
             return ""
-        trial.restored = saving.restore(self._campaign.target, trial.scene.redis, trial.saved)
+        trial.restored = saving.restore(self._campaign.target, trial.scene.redis, trial.saved, trial.lost)
         return trial.restored.failed
 
     def _cleared(self, undo: Undo, proven: str) -> bool:

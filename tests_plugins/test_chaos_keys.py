@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.delay_proxy import delayed
+from plugins.inventory import Windows
 from plugins.target.open import open_target
-from tests_plugins.chaos import environ_for, play, select
+from tests_plugins.chaos import environ_for, play, playing, select
 from tests_plugins.staging import StagingOptions, need_staging_host, staging_host
 from twin import up
 
@@ -82,3 +83,17 @@ def test_values_that_a_kill_has_set_back_are_told_of(twin: Twin, tmp_path: Path)
     said = told(play(*select("kill"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)), "kill")
     assert twin.redis("MGET", "key0", "key1", "fresh") == [b"old", b"old", b"new"]
     assert "1 of 6 keys put back and as saved, 5 present already (1 of them not as saved: " in said
+
+
+def test_what_an_application_deletes_during_the_hold_stays_away(twin: Twin, tmp_path: Path) -> None:
+    """It lets go of a lock that the last snapshot still had: that stays away, and what the kill has lost comes back."""
+    twin.redis("FLUSHALL")
+    twin.redis("MSET", "lock", "1", "kept", "1")
+    twin.redis("SAVE")
+    twin.redis("SET", "fresh", "1")
+    environ = environ_for(twin, tmp_path, windows=Windows(hold_s=2))
+    with playing(*select("kill"), reports=tmp_path / "r", environ=environ) as run:
+        run.await_said("ping well")
+        twin.redis("DEL", "lock")
+    assert "1 of 3 keys put back and as saved, 1 present already, 1 not lost by the fault" in told(run.end(), "kill")
+    assert twin.redis("MGET", "lock", "kept", "fresh") == [None, b"1", b"1"]

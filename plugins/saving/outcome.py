@@ -82,6 +82,7 @@ class Restored:
     took_s: float
     failed: str = ""  # what the host's command said, where it failed
     otherwise: int = 0  # of those present already, with another value or expiry than was saved
+    taken: int = 0  # absent, though the fault had left them: others deleted them, or their time was over
 
     @property
     def wrong(self) -> str:
@@ -110,6 +111,7 @@ class Restored:
         """The counts in words."""
         parts = [f"{self.put_back} of {plural(self.saved, 'key')} put back and as saved"]
         parts += [self._present()] if self.present_already else []
+        parts += [f"{self.taken} not lost by the fault, and gone since or before"] if self.taken else []
         parts += [f"{self.expired} expired meanwhile"] if self.expired else []
         parts += [self.wrong or self.doubtful] if self.wrong or self.doubtful else []
         return ", ".join(parts) + f" ({self.took_s:.1f} s)"
