@@ -22,7 +22,6 @@ from plugins.checkers.writes import Counted, Recording, acknowledged_writes_surv
 from plugins.checklist import run_checklist
 from plugins.experiment_result import ExperimentResult, Writes
 from plugins.facts.gather import gather
-from plugins.facts.units import text_of
 from plugins.probe import Vantage
 from plugins.promise import promised
 from plugins.scenery import survey
@@ -258,7 +257,7 @@ def _surroundings(scenery: Scenery) -> Surroundings:
     return Surroundings(
         run_id=scene.run_id,
         config=_config(scenery),
-        users=_users(scenery),
+        users=scenery.users,
         containers={one.name: one.id for one in (scene.redis, *scene.backends)},
         drifted=frozenset(one.name for one in scenery.changes),
     )
@@ -267,12 +266,5 @@ def _surroundings(scenery: Scenery) -> Surroundings:
 def _config(scenery: Scenery) -> Config | None:
     try:
         return scenery.facts.config
-    except NotJudged:
-        return None
-
-
-def _users(scenery: Scenery) -> tuple[str, ...] | None:
-    try:
-        return tuple(text_of(line) for line in scenery.facts.replies.items("acl") if isinstance(line, bytes))
     except NotJudged:
         return None

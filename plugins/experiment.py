@@ -119,7 +119,8 @@ class Experiment:
         campaign.see_unchanged()
         trial.before = before = survey(campaign.target)
         risk = may_lose_keys(before.observed, fault.loss)
-        if why := fault.unavailable(before.scene) or guard.loss_refusal(campaign.host, risk):
+        harm = "" if fault.loss.process_lives_on else before.by_hand.refusal()
+        if why := fault.unavailable(before.scene) or guard.loss_refusal(campaign.host, risk) or harm:
             raise NotApplicable(why)
 
     def _play(self, trial: Trial) -> None:
