@@ -17,6 +17,7 @@ from plugins.fault import Loss
 from plugins.fence import Fence
 from plugins.hands import LiveHands
 from plugins.lock import Dirty, LeaseFired, NoLease
+from plugins.namespace import own_beginnings
 from plugins.probe import Vantage
 from plugins.promise import may_lose_keys
 from plugins.recovery import Moments, recover
@@ -192,7 +193,7 @@ class Experiment:
             campaign.target,
             scene.redis,
             f"{campaign.held.lease.page.keys}/saved",
-            leave_out=campaign.host.namespace.encode(),
+            leave_out=own_beginnings(campaign.host.namespace),
             limits=saving.Limits(stall_s=STALL_S if flushed else 0.0),
         )
         trial.saved = saved if trial.fence is None else saved.behind(trial.fence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,3 +98,13 @@ def test_what_an_application_deletes_during_the_hold_stays_away(twin: Twin, tmp_
         twin.redis("DEL", "lock")
     assert "1 of 3 keys put back and as saved, 1 present already, 1 not lost by the fault" in told(run.end(), "kill")
     assert twin.redis("MGET", "lock", "kept", "fresh") == [None, b"1", b"1"]
+
+
+def test_an_applications_keys_in_the_suites_namespace_are_nobody_elses(twin: Twin, tmp_path: Path) -> None:
+    """Whoever wrote namespace = "s" has said nothing about session:1: it is saved and comes back like any other."""
+    twin.redis("FLUSHALL")
+    twin.redis("MSET", "session:1", "1", "other", "1")
+    named = replace(twin, host=replace(twin.host, namespace="s"))
+    played = play(*select("flushall"), reports=tmp_path / "r", environ=environ_for(named, tmp_path))
+    assert "2 of 2 keys put back and as saved" in told(played, "flushall")
+    assert twin.redis("MGET", "session:1", "other") == [b"1", b"1"]

@@ -50,8 +50,10 @@ LONGEST = 512 << 20
 EXACT_SINCE = (7,)
 
 
-def save(target: Target, redis: Container, path: str, *, leave_out: bytes, limits: Limits | None = None) -> Saved:
-    """Save every key of every database, but for those that begin with ``leave_out``, in a file of the host's.
+def save(
+    target: Target, redis: Container, path: str, *, leave_out: bytes | tuple[bytes, ...], limits: Limits | None = None
+) -> Saved:
+    """Save every key of every database, but for those that begin with (one of) ``leave_out``, in a file of the host's.
 
     ``path`` is in a folder there that is there already and nobody else's. The writers are held back from the first key
     on, and let go as soon as it shows that all of it takes longer than ``limits.stall_s``; else they still are when it
@@ -111,7 +113,7 @@ class _Keeper:
         self._room = Room()
         self._longest = LONGEST
 
-    def keep(self, path: str, leave_out: bytes) -> Saved:
+    def keep(self, path: str, leave_out: bytes | tuple[bytes, ...]) -> Saved:
         """See ``save``."""
         begun = time.monotonic()
         restore = Restore(replaying(self._target, self._redis), path)
@@ -211,7 +213,7 @@ class _Keeper:
                 f" {span(allowed_s)} are allowed"
             )
 
-    def _entries(self, number: int, leave_out: bytes) -> Iterator[list[Entry]]:
+    def _entries(self, number: int, leave_out: bytes | tuple[bytes, ...]) -> Iterator[list[Entry]]:
         """One database's keys, in batches. Raises ``CannotSave`` and ``TargetError``."""
         walk = Walk(leave_out, exact=self._exact)
         before, read, passed, kept, trips = self._seen, self._read, self._passed, 0, 0
