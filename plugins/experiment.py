@@ -195,6 +195,7 @@ class Experiment:
             f"{campaign.held.lease.page.keys}/saved",
             leave_out=own_beginnings(campaign.host.namespace),
             limits=saving.Limits(stall_s=STALL_S if flushed else 0.0),
+            functions=not flushed,
         )
         trial.saved = saved if trial.fence is None else saved.behind(trial.fence)
 

@@ -16,6 +16,7 @@ from plugins.facts.startup import config_path, parse_startup
 from plugins.facts.units import shown, text_of
 from plugins.fault import Scene
 from plugins.promise import observe
+from plugins.saving.libraries import names
 from plugins.target.model import ServiceAmbiguous, ServiceMissing
 from plugins.verdict import NotJudged, Unjudged
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from plugins.facts.server import RedisFacts
     from plugins.facts.startup import Startup
     from plugins.promise import Observed
-    from plugins.target.model import Container
+    from plugins.target.model import Container, Wire
     from plugins.target.open import Target
 
+#: What Redis says to a user who may not.
+NO_PERMISSION = "NOPERM"
 #: The number of a container's first process.
 FIRST = "1"
 #: First processes that pass signals on: Docker's own, Podman's, and those that images bring along.
@@ -44,6 +47,7 @@ class Scenery:
     config_text: bytes | None = None  # of the file that Redis is started with
     unheard: str = ""  # why a stop may not reach Redis
     acl_file: bytes | None = None  # its text; None: there is none, or it could not be read
+    functions: frozenset[str] | None = None  # the libraries' names; None: they could not be asked
 
     @cached_property
     def observed(self) -> Observed | None:
@@ -102,6 +106,7 @@ def survey(target: Target) -> Scenery:
     with closing(target.wire(redis)) as wire:
         asked = time.monotonic()
         facts = server.read(wire.ask(server.COMMANDS))
+        functions = libraries(target, wire, facts)
     path = None
     with suppress(Unjudged):
         path = config_path(redis.argv)
@@ -111,7 +116,15 @@ def survey(target: Target) -> Scenery:
     except NotJudged:
         clients = ()
     scene = Scene(host, redis, backends, facts.server.run_id, facts.server.version, clients)
-    return Scenery(scene, facts, asked, text, _unheard(target, redis, facts), _acl_file(target, redis, facts))
+    unheard, acl_file = _unheard(target, redis, facts), _acl_file(target, redis, facts)
+    return Scenery(scene, facts, asked, text, unheard, acl_file, functions)
+
+
+def libraries(target: Target, wire: Wire, facts: RedisFacts) -> frozenset[str] | None:
+    """The names of the libraries of functions; None where they cannot be asked. Raises ``TargetError``."""
+    if NO_PERMISSION in target.refused:  # of a user who may not do everything, Redis would note one refusal more
+        return None
+    return names(wire, facts.info)
 
 
 def _acl_file(target: Target, redis: Container, facts: RedisFacts) -> bytes | None:

@@ -39,7 +39,7 @@ restore() {{
 
 # What redis-cli --pipe says when every key is there, put back now or there already; the rest is told, and is a failure.
 judged() {{
-  grep -v '^BUSYKEY ' | {{
+  grep -v -e '^BUSYKEY ' -e "^ERR Library '.*' already exists" | {{
     answered='' wrong=''
     while IFS= read -r line; do
       case $line in

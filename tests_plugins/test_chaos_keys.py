@@ -14,6 +14,7 @@ from plugins.target.open import open_target
 from tests_plugins.chaos import environ_for, play, playing, select
 from tests_plugins.staging import StagingOptions, need_staging_host, staging_host
 from twin import up
+from twin.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,3 +109,26 @@ def test_an_applications_keys_in_the_suites_namespace_are_nobody_elses(twin: Twi
     played = play(*select("flushall"), reports=tmp_path / "r", environ=environ_for(named, tmp_path))
     assert "2 of 2 keys put back and as saved" in told(played, "flushall")
     assert twin.redis("MGET", "session:1", "other") == [b"1", b"1"]
+
+
+def test_functions_come_back_like_keys(tmp_path: Path) -> None:
+    """A restart without persistence loses them; only one of two is still there when they are put back."""
+    with up(kind="processes", options=Options(redis_args=("--save", ""))) as twin:
+        if not since_7(twin):
+            pytest.skip("this Redis has no functions")
+        for name in ("one", "two"):
+            twin.redis("FUNCTION", "LOAD", LIBRARY.format(name))
+        with playing(*select("restart"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)) as run:
+            run.await_said("ping well")
+            twin.redis("FUNCTION", "LOAD", "REPLACE", LIBRARY.format("one"))
+        played = run.end()
+        assert played.exit_code == 0, played.output
+        assert [twin.redis("FCALL", name, 0) for name in ("one", "two")] == [b"one", b"two"]
+
+
+LIBRARY = "#!lua name={0}\nredis.register_function('{0}', function() return '{0}' end)"
+
+
+def since_7(twin: Twin) -> bool:
+    """Whether it has functions."""
+    return isinstance(twin.redis("COMMAND", "INFO", "FCALL"), list) and twin.redis("COMMAND", "INFO", "FCALL") != [None]

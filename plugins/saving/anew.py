@@ -51,6 +51,8 @@ def written_anew(shell: Roads, saved: Saved, wanted: bytes, deadline: Deadline) 
 
 def _pieces(saved: Saved, wanted: bytes) -> Iterator[bytes]:
     at = 0
+    if saved.libraries:
+        yield encode(saved.libraries)
     for number, batch in saved.copy.batches(TRIP_BYTES):
         chosen = [entry.restoring() for entry in compress(batch, wanted[at : at + len(batch)])]
         at += len(batch)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from plugins.fence import Fence
     from plugins.saving.copy import Copy
     from plugins.saving.writers import Writers
+    from plugins.target.model import Command
     from plugins.undo import Restore
 
 #: The most keys that one write of somebody else's changes (a move from one to another) without being counted as more.
@@ -44,6 +45,7 @@ class Saved:
     took_s: float
     writers: Writers = field(repr=False, compare=False)  # still held back, perhaps: see ``writers.Writers``
     copy: Copy = field(repr=False, compare=False)  # once more, here
+    libraries: tuple[Command, ...] = field(default=(), repr=False)  # of functions: they come before the keys
 
     @property
     def gap(self) -> str:

@@ -121,7 +121,7 @@ class _PutBack:
             missing = ("test", "-f", restore.file)
             if not done.exit_code or not shell.run(missing, timeout_s=self._deadline.left()).exit_code:
                 return done
-        elif not any(wanted) and not restore.first:
+        elif not (any(wanted) or restore.first or self._saved.libraries):
             return Completed(restore.argv, 0)
         with written_anew(shell, self._saved, wanted, self._deadline) as anew:
             return replay(shell, anew, login, timeout_s=self._deadline.left())
