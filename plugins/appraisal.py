@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,10 +24,10 @@ from plugins.checkers.writes import Counted, Recording, acknowledged_writes_surv
 from plugins.checklist import run_checklist
 from plugins.experiment_result import ExperimentResult, Writes
 from plugins.facts.gather import gather
-from plugins.facts.units import text_of
 from plugins.probe import Vantage
 from plugins.promise import promised
 from plugins.scenery import survey
+from plugins.target.model import TargetError
 from plugins.trial import windows
 from plugins.verdict import NotApplicable, NotJudged, Outcome, Severity
 
@@ -164,7 +166,8 @@ def _findings(campaign: Campaign, trial: Trial, facts: Facts) -> Iterator[Findin
         yield judged(backend_reconnected_without_restart, trial.scene.backends, after, seen, by_compose=by_compose)
         yield judged(lambda: log_quiet_in_hold(facts.logs, late_s=trial.late_s))
     if trial.after is not None:
-        before, now = _surroundings(trial.scenery), _surroundings(trial.after)
+        before = _surroundings(trial.scenery)
+        now = replace(_surroundings(trial.after), functions=_functions(campaign, trial))
         yield judged(nothing_else_changed, before, now)
         if trial.fault.loss.process_lives_on:
             yield judged(server_lived_on, before, now)
@@ -258,21 +261,24 @@ def _surroundings(scenery: Scenery) -> Surroundings:
     return Surroundings(
         run_id=scene.run_id,
         config=_config(scenery),
-        users=_users(scenery),
+        users=scenery.users,
         containers={one.name: one.id for one in (scene.redis, *scene.backends)},
         drifted=frozenset(one.name for one in scenery.changes),
+        functions=scenery.functions,
     )
+
+
+def _functions(campaign: Campaign, trial: Trial) -> frozenset[str] | None:
+    """The libraries as they are now that all was put back; None where they may be lost, or could not be asked."""
+    if trial.scenery.functions is None or campaign.host.chaos.data_loss == "allowed":
+        return None
+    with suppress(TargetError):
+        return survey(campaign.target).functions
+    return None
 
 
 def _config(scenery: Scenery) -> Config | None:
     try:
         return scenery.facts.config
-    except NotJudged:
-        return None
-
-
-def _users(scenery: Scenery) -> tuple[str, ...] | None:
-    try:
-        return tuple(text_of(line) for line in scenery.facts.replies.items("acl") if isinstance(line, bytes))
     except NotJudged:
         return None

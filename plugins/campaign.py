@@ -13,7 +13,7 @@ from plugins.chronicle import Chronicle
 from plugins.eventually import NotInTime, eventually
 from plugins.facts import asking
 from plugins.lease import Lease
-from plugins.lock import BASE, CannotLock, Dirty, NoLease
+from plugins.lock import BASE, CannotLock, Dirty, NoLease, debts
 from plugins.options import TWIN
 from plugins.report.run_json import Target as Identity
 from plugins.report.terminal import target_line
@@ -67,6 +67,7 @@ class Campaign:
     halted: str = ""
     _held: Held | None = None
     _cast: tuple[Container, ...] = ()  # the stack's containers as the run has found them
+    _unsettled: list[str] = field(default_factory=list)  # the undos that this run did not see through itself
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -237,20 +238,28 @@ class Campaign:
         raise Unjudged(self.halted)
 
     def end(self) -> None:
-        """Give the lock back; what is still owed the host undoes first. A host left dirty stops the run as such."""
+        """Give the lock back; what is still owed the host undoes first. A host left dirty stops the run as such.
+
+        So does an undo that neither this run nor the host has seen through, though nothing of it is on the host.
+        """
         held, self._held = self._held, None
         if held is None:
             return
         try:
             why = held.lease.disarm()
-            owed = held.ledger.owed()
+            left = held.ledger.look()
         except (TargetError, CannotLock) as error:
             why = f"the host does not answer any more: {error}; it undoes what is owed when the lease runs out"
             self.current.run.stop(Exit.DIRTY, f"{self.host.name}: {why}")
             return
-        if owed:
+        healed = any(one.run == self.current.run.run_id and one.undone for one in left)
+        if owed := debts(left):
             told = "; ".join(map(str, owed))
             self.current.run.stop(Exit.DIRTY, f"{self.host.name}: {why}: {told}. Undo it with --recover")
+        elif self._unsettled and not healed:
+            what = f"not everything was undone ({'; '.join(self._unsettled)})"
+            said = f"{self.host.name}: {what}, and nothing is left on the host for --recover: see to it. {why}"
+            self.current.run.stop(Exit.DIRTY, said.strip())
         elif why:
             self.current.run.notes.append(self.current.run.redact(why))
 
@@ -262,6 +271,8 @@ class Campaign:
     def finished(self, trial: Trial, result: ExperimentResult | None) -> None:
         """Keep what became of an experiment."""
         self.chronicle.finished(trial, result)
+        if trial.undo is not None and not trial.undone:
+            self._unsettled.append(trial.undo.what)
         if result is not None:
             self.current.run.experiments.append(result)
 

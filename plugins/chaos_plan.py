@@ -72,11 +72,11 @@ def _experiment(host: Host, fault: Fault) -> Iterator[str]:
         yield f"  keys: {_KEYS[host.chaos.data_loss]}"
     if undo := _undo(host, fault):
         yield "  undone, by this run or by the host itself, by:"
-        yield from (f"    {line}" for line in undo)
+        yield from (textwrap.indent(line.strip(), "    ") for line in undo)
 
 
 def _undo(host: Host, fault: Fault) -> list[str]:
     """The undo's commands for a container of which only the name is known yet."""
     redis = Container("CONTAINER", "CONTAINER", host.redis_service)
     scene = Scene(host, redis, (), "RUN_ID", "VERSION", ())
-    return [shlex.join(argv) for argv in fault.undo(scene, ComposeMeans(host, host.compose_project))]
+    return [shlex.join(argv) for argv in fault.undo(scene, ComposeMeans(host, host.compose_project or "PROJECT"))]

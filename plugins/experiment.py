@@ -17,6 +17,8 @@ from plugins.fault import Loss
 from plugins.fence import Fence
 from plugins.hands import LiveHands
 from plugins.lock import Dirty, LeaseFired, NoLease
+from plugins.namespace import own_beginnings
+from plugins.probe import Vantage
 from plugins.promise import may_lose_keys
 from plugins.recovery import Moments, recover
 from plugins.report.live import Standing, Unwatched
@@ -118,7 +120,8 @@ class Experiment:
         campaign.see_unchanged()
         trial.before = before = survey(campaign.target)
         risk = may_lose_keys(before.observed, fault.loss)
-        if why := fault.unavailable(before.scene) or guard.loss_refusal(campaign.host, risk):
+        harm = "" if fault.loss.process_lives_on else before.by_hand.refusal()
+        if why := fault.unavailable(before.scene) or guard.loss_refusal(campaign.host, risk) or harm:
             raise NotApplicable(why)
 
     def _play(self, trial: Trial) -> None:
@@ -190,8 +193,9 @@ class Experiment:
             campaign.target,
             scene.redis,
             f"{campaign.held.lease.page.keys}/saved",
-            leave_out=campaign.host.namespace.encode(),
+            leave_out=own_beginnings(campaign.host.namespace),
             limits=saving.Limits(stall_s=STALL_S if flushed else 0.0),
+            functions=not flushed,
         )
         trial.saved = saved if trial.fence is None else saved.behind(trial.fence)
 
@@ -208,6 +212,8 @@ class Experiment:
         )
         held.lease.write_undo(undo, self._campaign.copy_of_undo)
         trial.undo, trial.undone = undo, False
+        if trial.saved is not None and trial.saved.gap:  # what somebody has deleted since is not the fault's to lose
+            trial.lost.look_before(self._campaign.target, redis, trial.saved)
 
     def _inject(self, trial: Trial, hands: LiveHands) -> None:
         """Fault, evidence, recovering command. Raises ``Unjudged`` where nothing shows that it took hold."""
@@ -239,6 +245,7 @@ class Experiment:
 
         def look() -> tuple[Recovery, ...]:
             trial.recoveries = self._recoveries(trial, traffic, since=moments.injected - UNDER_WAY_S)
+            self._see_what_is_lost(trial)
             used_s = time.monotonic() - moments.recovering
             self._watcher.recovery(used_s, longest_s, [_standing(one) for one in trial.recoveries])
             self._campaign.chronicle.operations(trial)
@@ -258,6 +265,13 @@ class Experiment:
                 describe=lambda _: "",
             )
         trial.watched = True
+
+    def _see_what_is_lost(self, trial: Trial) -> None:
+        """As soon as Redis answers, before anybody who waited for it has come far."""
+        answers = any(one.vantage == Vantage.PING and one.well_s is not None for one in trial.recoveries)
+        if trial.saved is not None and answers and not trial.lost.decided:
+            with suppress(TargetError):  # it is tried again
+                trial.lost.look_after(self._campaign.target, trial.scene.redis, trial.saved)
 
     def _recoveries(self, trial: Trial, traffic: Traffic, *, since: float = 0.0) -> tuple[Recovery, ...]:
         """What every vantage point has seen; all of the calm before tells how long an answer takes."""

@@ -138,7 +138,10 @@ class Means(Protocol):
         ...
 
     def undoing(self, verb: Verb, redis: Container) -> tuple[str, ...]:
-        """The same for this very container, needing neither the project's folder nor its file: START or UNPAUSE."""
+        """The same, needing neither the project's folder nor its file: START or UNPAUSE.
+
+        It fails, and does nothing, where the service has another container than this one.
+        """
         ...
 
     def crashing(self, redis: Container) -> tuple[str, ...]:
@@ -146,7 +149,10 @@ class Means(Protocol):
         ...
 
     def proof(self, redis: Container) -> tuple[str, ...]:
-        """A command that exits 0 where the container runs and is not paused."""
+        """A command that exits 0 where the service's one container runs and is not paused.
+
+        What it prints tells this container, and this life of it, from any other.
+        """
         ...
 
 

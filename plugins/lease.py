@@ -44,6 +44,7 @@ ENDINGS = {
     "fired": "the lease ran out, or the watcher was left with an undo: it has undone",
     "owed": "the watcher was left with an undo, and has not succeeded",
     "busy": "the watcher was left with an undo, and has not succeeded so far",
+    "gone": "the run's folder on the host is gone: somebody recovered what it owed, or removed it",
 }
 
 
@@ -122,15 +123,18 @@ class Lease:
             raise LeaseFired(self._fired)
         self.page.write(undo, copy)
 
-    def clear_undo(self, *, proven: bool = False) -> Cleared:
-        """After the runner's own undo; ``proven``: it stays where its proof does not hold any more, to be redone.
+    def clear_undo(self, *, proven: str | None = None) -> Cleared:
+        """After the runner's own undo; ``proven``: it stays where its proof does not say so any more, to be redone.
 
+        Where somebody has removed it (``GONE``), whoever called must see for himself, and the lease counts as fired.
         Raises ``LeaseFired`` where the watcher undoes, too, and ``TargetError``.
         """
         cleared = self.page.clear(proven=proven)
+        if cleared is Cleared.GONE:
+            self._fired = self._fired or ENDINGS["gone"]
+            return cleared
         if cleared in (Cleared.FIRED, Cleared.UNTOLD):
             self._fired = self._fired or "the lease ran out: the host has undone what was owed, or is about to"
-        if self._fired:
             raise LeaseFired(self._fired)
         return cleared
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from plugins.by_hand import by_hand
 from plugins.facts import server
 from plugins.facts.asking import read_file
 from plugins.facts.drift import losses
@@ -15,16 +16,21 @@ from plugins.facts.startup import config_path, parse_startup
 from plugins.facts.units import shown, text_of
 from plugins.fault import Scene
 from plugins.promise import observe
+from plugins.saving.libraries import names
 from plugins.target.model import ServiceAmbiguous, ServiceMissing
 from plugins.verdict import NotJudged, Unjudged
 
 if TYPE_CHECKING:
+    from plugins.by_hand import ByHand
     from plugins.facts.drift import Loss as Changed
     from plugins.facts.server import RedisFacts
+    from plugins.facts.startup import Startup
     from plugins.promise import Observed
-    from plugins.target.model import Container
+    from plugins.target.model import Container, Wire
     from plugins.target.open import Target
 
+#: What Redis says to a user who may not.
+NO_PERMISSION = "NOPERM"
 #: The number of a container's first process.
 FIRST = "1"
 #: First processes that pass signals on: Docker's own, Podman's, and those that images bring along.
@@ -40,6 +46,8 @@ class Scenery:
     asked: float
     config_text: bytes | None = None  # of the file that Redis is started with
     unheard: str = ""  # why a stop may not reach Redis
+    acl_file: bytes | None = None  # its text; None: there is none, or it could not be read
+    functions: frozenset[str] | None = None  # the libraries' names; None: they could not be asked
 
     @cached_property
     def observed(self) -> Observed | None:
@@ -59,9 +67,35 @@ class Scenery:
     def changes(self) -> tuple[Changed, ...]:
         """What the next start changes in the configuration, as far as its command line and file tell."""
         with suppress(NotJudged):
-            startup = parse_startup(self.scene.redis.argv, self.config_text)
-            return losses(startup, self.facts.config, self.facts.info.compatibility)
+            if (startup := self._startup) is not None:
+                return losses(startup, self.facts.config, self.facts.info.compatibility)
         return ()
+
+    @property
+    def by_hand(self) -> ByHand:
+        """What ends with the server process, because somebody set it while that ran."""
+        return by_hand(self.changes, self.users, self._startup if self._users_told else None, self.acl_file)
+
+    @property
+    def users(self) -> tuple[str, ...] | None:
+        """ACL LIST's lines; None where they could not be read."""
+        try:
+            return tuple(text_of(line) for line in self.facts.replies.items("acl") if isinstance(line, bytes))
+        except NotJudged:
+            return None
+
+    @property
+    def _users_told(self) -> bool:
+        """Whether it was seen with which users Redis starts."""
+        with suppress(NotJudged):
+            return not self.facts.config.get("aclfile") or self.acl_file is not None
+        return False
+
+    @property
+    def _startup(self) -> Startup | None:
+        with suppress(NotJudged):
+            return parse_startup(self.scene.redis.argv, self.config_text)
+        return None
 
 
 def survey(target: Target) -> Scenery:
@@ -72,6 +106,7 @@ def survey(target: Target) -> Scenery:
     with closing(target.wire(redis)) as wire:
         asked = time.monotonic()
         facts = server.read(wire.ask(server.COMMANDS))
+        functions = libraries(target, wire, facts)
     path = None
     with suppress(Unjudged):
         path = config_path(redis.argv)
@@ -81,7 +116,22 @@ def survey(target: Target) -> Scenery:
     except NotJudged:
         clients = ()
     scene = Scene(host, redis, backends, facts.server.run_id, facts.server.version, clients)
-    return Scenery(scene, facts, asked, text, _unheard(target, redis, facts))
+    unheard, acl_file = _unheard(target, redis, facts), _acl_file(target, redis, facts)
+    return Scenery(scene, facts, asked, text, unheard, acl_file, functions)
+
+
+def libraries(target: Target, wire: Wire, facts: RedisFacts) -> frozenset[str] | None:
+    """The names of the libraries of functions; None where they cannot be asked. Raises ``TargetError``."""
+    if NO_PERMISSION in target.refused:  # of a user who may not do everything, Redis would note one refusal more
+        return None
+    return names(wire, facts.info)
+
+
+def _acl_file(target: Target, redis: Container, facts: RedisFacts) -> bytes | None:
+    with suppress(NotJudged):
+        if path := facts.config.get("aclfile"):
+            return read_file(target, redis, path)
+    return None
 
 
 def _unheard(target: Target, redis: Container, facts: RedisFacts) -> str:

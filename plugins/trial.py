@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from plugins.fault import Evidence, Loss
 from plugins.history import History
 from plugins.probe import Vantage
+from plugins.saving import Lost
 from plugins.traffic import Written
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Trial:
     undo: Undo | None = None
     fence: Fence | None = None
     saved: Saved | None = None
+    lost: Lost = field(default_factory=Lost)  # of what is saved
     gap: str = ""  # why others may have written what was flushed, and is not saved
     restored: Restored | None = None
     moments: Moments | None = None

@@ -19,7 +19,10 @@ SCRIPT = """\
 # Undoes: {0}
 # By hand: sh THIS_FILE. All of it may be repeated; of the commands one may fail where there is nothing left to undo.
 run() {{
-  "$@" || echo "exit code $?: $*"
+  "$@" && return
+  code=$?
+  if [ "$1 ${{2-}}" = "sh -c" ] && [ $# -gt 4 ]; then shift 4; fi # a script: only what it was given is told
+  echo "exit code $code: $*"
 }}
 
 undo() {{
@@ -36,7 +39,7 @@ restore() {{
 
 # What redis-cli --pipe says when every key is there, put back now or there already; the rest is told, and is a failure.
 judged() {{
-  grep -v '^BUSYKEY ' | {{
+  grep -v -e '^BUSYKEY ' -e "^ERR Library '.*' already exists" | {{
     answered='' wrong=''
     while IFS= read -r line; do
       case $line in
@@ -69,8 +72,8 @@ PIPE = """\
 class Restore:
     """Keys that are put back where they are absent.
 
-    ``argv`` is a ``redis-cli --pipe`` in the container (as ``docker exec -i ID redis-cli -p 6379 --pipe``), without a
-    password: the login goes before the keys. ``file`` is on the host: RESTORE (without REPLACE) and SELECT commands in
+    ``argv`` is a ``redis-cli --pipe`` in the service's container (see ``keyfile.replaying``), without a password: the
+    login goes before the keys. ``file`` is on the host: RESTORE (without REPLACE) and SELECT commands in
     Redis's protocol. ``first``, in the same, goes before it: what must be so before a key comes back.
     """
 
@@ -84,7 +87,8 @@ class Undo:
     """What puts the host back after one fault.
 
     ``commands`` may each fail where there is nothing to undo, and are repeated until ``proof`` exits 0 and goes on
-    doing so; without a proof once is enough. Both need neither a folder nor a terminal.
+    doing so; without a proof once is enough. Keys go into what the proof names: where it prints something else
+    afterwards, they are put back again. Both need neither a folder nor a terminal.
     """
 
     what: str  # in words, without secrets: everybody on the host may read it

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plugins.campaign import Campaign
+    from plugins.target.model import Completed
     from plugins.trial import Trial
     from plugins.undo import Undo
 
@@ -23,6 +24,8 @@ UNDOING_S = 15.0
 #: Seconds for an intervention that is still at work on the host when its runner was interrupted: a stop waits for the
 #: service's grace, ten seconds unless Compose's file says more.
 REST_S = 30.0
+#: So often keys are put back and the undo is proven, should Redis's container be replaced, or die, each time.
+ATTEMPTS = 3
 
 
 class Undoing:
@@ -33,7 +36,7 @@ class Undoing:
         self._trial = trial
         self._phase = phase
         self._tried = False
-        self._effective = False
+        self._proven: str | None = None  # what the proof said when the commands had been carried out
 
     def undo(self, *, hurried: bool = False) -> None:
         """Run the undo, and see the host well where it is not yet; once. A Redis that was away then answers again.
@@ -49,8 +52,7 @@ class Undoing:
         self._phase("undo", undo.what)
         try:
             self._campaign.see_there(trial.scene.redis)
-            self._carry_out(undo)
-            self._effective = True
+            self._proven = self._carry_out(undo)
             if not trial.recoveries or not all(one.settled for one in trial.recoveries):
                 if hurried:
                     self._campaign.await_answer(trial.scene.redis)
@@ -72,55 +74,87 @@ class Undoing:
         """Undo, put keys back, and take the undo off the host; it stays there where either fails. Raises as ``undo``.
 
         Where Redis does not take its keys back, that is for a checker to tell: the saved ones stay on the host, which
-        goes on trying when the run ends. Of a container that is not there any more nothing is owed but its keys.
+        goes on trying when the run ends. Of a container that is not there any more nothing is owed but its keys, which
+        go into the one that has taken its place.
         """
-        if self._trial.undo is None:
+        undo = self._trial.undo
+        if undo is None:
             return
         try:
             self.undo(hurried=hurried)
         finally:
-            if self._effective or self._is_moot():
-                self._finish()
+            if self._proven is not None or self._campaign.is_gone(self._trial.scene.redis):
+                self._finish(undo)
 
-    def _finish(self) -> None:
-        campaign, trial = self._campaign, self._trial
+    def _finish(self, undo: Undo) -> None:
+        """Put keys back and take the undo off the host. Raises as ``undo``, and then no further fault is injected."""
         try:
-            if trial.saved is not None:
-                trial.restored = saving.restore(campaign.target, trial.scene.redis, trial.saved)
-                if trial.restored.failed:
-                    self._halt(trial.restored.failed)
-                    return
-            self._clear()
+            failed = self._settle(undo)
         except BaseException as error:
             self._halt(error)
             raise
-        trial.undone = True
+        if failed:
+            self._halt(failed)
+        self._trial.undone = not failed
 
-    def _clear(self) -> None:
-        """Take the undo off the host; where it was carried out, only as long as it holds, and else do it once more."""
-        lease, undo = self._campaign.held.lease, self._trial.undo
-        if undo is None or not self._effective:
-            lease.clear_undo()
-        elif lease.clear_undo(proven=True) is Cleared.UNPROVEN:
-            self._carry_out(undo)
-            if lease.clear_undo(proven=True) is Cleared.UNPROVEN:
-                raise TargetError(f"the undo of {undo.what} does not hold: the host goes on with it by itself")
+    def _settle(self, undo: Undo) -> str:
+        """The same, again where Redis is another by then than the keys went into; why it does not take them back."""
+        error = TargetError(f"the undo of {undo.what} does not hold: the host goes on with it by itself")
+        for _ in range(ATTEMPTS):
+            if self._is_moot():
+                self._campaign.held.lease.clear_undo()
+                return ""
+            proven = self._seen_well(undo) if self._proven is None else self._proven
+            self._proven = None
+            try:
+                failed = self._give_back()
+            except TargetError as cut_off:  # as where it is being replaced
+                error = cut_off
+                continue
+            if failed or self._cleared(undo, proven):
+                return failed
+        raise error
 
     def _is_moot(self) -> bool:
-        return self._trial.saved is None and self._campaign.is_gone(self._trial.scene.redis)
+        """Whether nothing is owed to a container that was never seen well again, for it is gone."""
+        trial = self._trial
+        return self._proven is None and trial.saved is None and self._campaign.is_gone(trial.scene.redis)
+
+    def _seen_well(self, undo: Undo) -> str:
+        """Carry the undo out for whatever container Redis has by now, and wait until it answers."""
+        proven = self._carry_out(undo)
+        for one in self._campaign.target.stack.containers(self._trial.scene.redis.service):
+            self._campaign.await_answer(one)
+        return proven
+
+    def _give_back(self) -> str:
+        """Put the saved keys back, if any were; why not, empty where all is well. Raises ``TargetError``."""
+        trial = self._trial
+        if trial.saved is None:
+            return ""
+        trial.restored = saving.restore(self._campaign.target, trial.scene.redis, trial.saved, trial.lost)
+        return trial.restored.failed
+
+    def _cleared(self, undo: Undo, proven: str) -> bool:
+        """Take the undo off the host, as long as its proof says the same. Raises ``TargetError`` and ``LeaseFired``."""
+        cleared = self._campaign.held.lease.clear_undo(proven=proven)
+        if cleared is Cleared.GONE:  # with all that the host had of it
+            done = self._campaign.target.shell.run(undo.proof, timeout_s=UNDOING_S)
+            return done.exit_code == 0 and _said(done) == proven
+        return cleared is not Cleared.UNPROVEN
 
     def _halt(self, error: BaseException | str) -> None:
         """No further fault: the first reason is the one to tell."""
         what = self._trial.undo.what if self._trial.undo is not None else self._trial.fault.name
         self._campaign.halted = self._campaign.halted or f"after {what}: {error}"
 
-    def _carry_out(self, undo: Undo) -> None:
-        """Run the undo's commands until its proof holds. Raises ``NotInTime``."""
+    def _carry_out(self, undo: Undo) -> str:
+        """Run the undo's commands until its proof holds, and give what that said. Raises ``NotInTime``."""
         self._await_rest()
         run = self._campaign.target.shell.run
         for argv in undo.commands:
             run(argv, timeout_s=UNDOING_S)  # one may fail where there is nothing left to undo
-        eventually(
+        done = eventually(
             lambda: run(undo.proof, timeout_s=UNDOING_S),
             lambda done: done.exit_code == 0,
             what=f"the undo of {undo.what}",
@@ -129,6 +163,7 @@ class Undoing:
             catch=(TargetError,),
             describe=lambda done: done.errors.strip() or f"exit code {done.exit_code}",
         )
+        return _said(done)
 
     def _await_rest(self) -> None:
         """Until no intervention is at work any more: a start does nothing to a container that is about to stop.
@@ -143,3 +178,8 @@ class Undoing:
                 within_s=REST_S,
                 catch=(TargetError,),
             )
+
+
+def _said(proof: Completed) -> str:
+    """What a proof said, as the host's script compares it."""
+    return proof.text.rstrip("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from plugins.eventually import eventually
+from plugins.lock import BASE
 from tests_plugins.chaos import environ_for, play, playing, select
 from tests_plugins.gate import run_gate
 from tests_plugins.staging import BACKEND as BACKEND_IMAGE
@@ -271,6 +273,39 @@ def test_a_gate_beside_a_run_says_whose_doing_it_may_see(twin: Twin, tmp_path: P
     assert (gate.exit_code, run.end().document["run_id"] in note) == (1, True), gate.output
 
 
+def sweep(twin: Twin) -> None:
+    """Somebody cleans up on the host, and takes away what runs keep there."""
+    for folder in (Path(twin.host.project_dir) / "runbook-suite").iterdir():
+        shutil.rmtree(folder)
+
+
+def test_saved_keys_that_somebody_removed_are_put_back_all_the_same(twin: Twin, tmp_path: Path) -> None:
+    """The runner has them, too. Nothing is owed; without a lease there is no verdict."""
+    twin.redis("SET", "precious", "1")
+    with playing(*select("flushall"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)) as run:
+        run.await_said("flushall: recovery")
+        sweep(twin)
+    played = run.end()
+    assert twin.redis("GET", "precious") == b"1"
+    assert (played.exit_code, played.outcomes) == (10, {"flushall": "error"}), played.output
+    assert (played.experiments["flushall"]["undone"], files_of_runs(twin)) == (True, [])
+    assert not list(Path(BASE).parent.glob(f"{Path(BASE).name}-keys.*"))
+
+
+def test_what_nobody_can_undo_any_more_leaves_the_host_dirty(twin: Twin, tmp_path: Path) -> None:
+    """Neither the runner nor the host could: exit 11, though nothing is written down there that would be owed."""
+    twin.redis("SET", "precious", "1")
+    with playing(*select("flushall"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)) as run:
+        run.await_said("flushall: recovery")
+        twin.redis("CONFIG", "SET", "maxmemory", "1")
+        sweep(twin)
+    twin.redis("CONFIG", "SET", "maxmemory", "0")
+    played = run.end()
+    assert (played.exit_code, played.experiments["flushall"]["undone"]) == (11, False), played.output
+    assert "not everything was undone (flushall of " in played.document["reason"]
+    assert "has undone" not in played.output
+
+
 @pytest.fixture
 def composed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
     """A Compose twin of its own."""
@@ -311,10 +346,35 @@ def test_a_container_that_is_replaced_meanwhile_ends_the_run(composed: Twin, tmp
         run.await_said("kill: recovery")
         deploy(composed)
     played = run.end()
-    assert files_of_runs(composed) == []
     assert (played.exit_code, played.outcomes) == (10, {"kill": "error", "restart": "error"}), played.output
+    assert files_of_runs(composed) == []
     assert "changed under our feet: does somebody deploy?" in played.experiments["kill"]["reason"]
     assert played.experiments["restart"]["reason"].startswith("not begun: ")
+
+
+@pytest.mark.parametrize("fault", ["flushall", "kill"])
+def test_keys_go_into_the_container_that_a_deployment_has_made(composed: Twin, tmp_path: Path, fault: str) -> None:
+    """They were saved from the one before it: an error, and nothing is lost or owed."""
+    composed.redis("SET", "precious", "1")
+    with playing(*select(fault), reports=tmp_path / "r", environ=environ_for(composed, tmp_path)) as run:
+        run.await_said(f"{fault}: recovery")
+        deploy(composed)
+    played = run.end()
+    assert (played.exit_code, played.outcomes[fault]) == (10, "error"), played.output
+    assert (played.experiments[fault]["undone"], files_of_runs(composed)) == (True, [])
+    assert composed.redis("GET", "precious") == b"1"
+
+
+def test_the_lease_finds_the_container_that_a_deployment_has_made(composed: Twin, tmp_path: Path) -> None:
+    """The runner is dead by then; the host puts the keys into the new one, and owes nothing."""
+    composed.redis("SET", "precious", "1")
+    environ = environ_for(composed, tmp_path)
+    with playing(*select("kill"), "--lease", "3", reports=tmp_path / "r", environ=environ) as run:
+        run.await_said("kill: recovery")
+        run.send(signal.SIGKILL)
+        deploy(composed)
+    eventually(lambda: any(path.name == "healed" for path in files_of_runs(composed)), what="healed", within_s=30)
+    assert composed.redis("GET", "precious") == b"1"
 
 
 def deploy(twin: Twin) -> None:

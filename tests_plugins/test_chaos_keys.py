@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.delay_proxy import delayed
+from plugins.inventory import Windows
 from plugins.target.open import open_target
-from tests_plugins.chaos import environ_for, play, select
+from tests_plugins.chaos import environ_for, play, playing, select
 from tests_plugins.staging import StagingOptions, need_staging_host, staging_host
 from twin import up
+from twin.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,3 +85,50 @@ def test_values_that_a_kill_has_set_back_are_told_of(twin: Twin, tmp_path: Path)
     said = told(play(*select("kill"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)), "kill")
     assert twin.redis("MGET", "key0", "key1", "fresh") == [b"old", b"old", b"new"]
     assert "1 of 6 keys put back and as saved, 5 present already (1 of them not as saved: " in said
+
+
+def test_what_an_application_deletes_during_the_hold_stays_away(twin: Twin, tmp_path: Path) -> None:
+    """It lets go of a lock that the last snapshot still had: that stays away, and what the kill has lost comes back."""
+    twin.redis("FLUSHALL")
+    twin.redis("MSET", "lock", "1", "kept", "1")
+    twin.redis("SAVE")
+    twin.redis("SET", "fresh", "1")
+    environ = environ_for(twin, tmp_path, windows=Windows(hold_s=2))
+    with playing(*select("kill"), reports=tmp_path / "r", environ=environ) as run:
+        run.await_said("ping well")
+        twin.redis("DEL", "lock")
+    assert "1 of 3 keys put back and as saved, 1 present already, 1 not lost by the fault" in told(run.end(), "kill")
+    assert twin.redis("MGET", "lock", "kept", "fresh") == [None, b"1", b"1"]
+
+
+def test_an_applications_keys_in_the_suites_namespace_are_nobody_elses(twin: Twin, tmp_path: Path) -> None:
+    """Whoever wrote namespace = "s" has said nothing about session:1: it is saved and comes back like any other."""
+    twin.redis("FLUSHALL")
+    twin.redis("MSET", "session:1", "1", "other", "1")
+    named = replace(twin, host=replace(twin.host, namespace="s"))
+    played = play(*select("flushall"), reports=tmp_path / "r", environ=environ_for(named, tmp_path))
+    assert "2 of 2 keys put back and as saved" in told(played, "flushall")
+    assert twin.redis("MGET", "session:1", "other") == [b"1", b"1"]
+
+
+def test_functions_come_back_like_keys(tmp_path: Path) -> None:
+    """A restart without persistence loses them; only one of two is still there when they are put back."""
+    with up(kind="processes", options=Options(redis_args=("--save", ""))) as twin:
+        if not since_7(twin):
+            pytest.skip("this Redis has no functions")
+        for name in ("one", "two"):
+            twin.redis("FUNCTION", "LOAD", LIBRARY.format(name))
+        with playing(*select("restart"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)) as run:
+            run.await_said("ping well")
+            twin.redis("FUNCTION", "LOAD", "REPLACE", LIBRARY.format("one"))
+        played = run.end()
+        assert played.exit_code == 0, played.output
+        assert [twin.redis("FCALL", name, 0) for name in ("one", "two")] == [b"one", b"two"]
+
+
+LIBRARY = "#!lua name={0}\nredis.register_function('{0}', function() return '{0}' end)"
+
+
+def since_7(twin: Twin) -> bool:
+    """Whether it has functions."""
+    return isinstance(twin.redis("COMMAND", "INFO", "FCALL"), list) and twin.redis("COMMAND", "INFO", "FCALL") != [None]

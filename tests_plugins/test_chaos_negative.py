@@ -183,6 +183,36 @@ def forgetting(folder: Path) -> Path:
     return server
 
 
+@pytest.mark.parametrize(
+    ("command", "undo", "said"),
+    [
+        (("CONFIG", "SET", "hz", "11"), ("CONFIG", "SET", "hz", "10"), '"hz" was set by hand'),
+        (("ACL", "SETUSER", "ada", "on"), ("ACL", "DELUSER", "ada"), 'the ACL user "ada" was set by hand'),
+        (("ACL", "SETUSER", "default", "-debug"), ("ACL", "SETUSER", "default", "+@all"), 'the ACL user "default" was'),
+    ],
+    ids=["directive", "user", "default user"],
+)
+def test_what_would_be_lost_with_the_process_is_not_lost(
+    twin: Twin, tmp_path: Path, command: tuple[str, ...], undo: tuple[str, ...], said: str
+) -> None:
+    """Somebody has set it by hand: what ends the process is not played, and the reason is told; a flush is."""
+    was = twin.redis("INFO", "server")
+    twin.redis(*command)
+    try:
+        played = play(*select("kill", "flushall"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path))
+    finally:
+        twin.redis(*undo)
+    assert played.outcomes == {"kill": "skipped", "flushall": "passed"}, played.output
+    assert played.experiments["kill"]["reason"].startswith(said)
+    assert run_id(twin.redis("INFO", "server")) == run_id(was)
+
+
+def run_id(info: object) -> str:
+    """Which server process answered."""
+    assert isinstance(info, bytes)
+    return dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)["run_id"]
+
+
 def test_a_flush_that_leaves_keys(shared: Twin, tmp_path: Path) -> None:
     """Somebody writes matching keys all the while: there are some whenever one looks."""
     for number in range(20):

@@ -103,6 +103,14 @@ def test_what_changed_is_told(after: Surroundings, said: str) -> None:
     assert (found.verdict, found.said) == (INVALID, said)
 
 
+@pytest.mark.parametrize(("now", "verdict"), [(("a", "b"), VALID), (("b",), INVALID), (None, VALID)])
+def test_a_library_of_functions_that_is_gone_is_told(now: tuple[str, ...] | None, verdict: Verdict) -> None:
+    """By its name; where they could not be asked, nothing is said of them."""
+    before = replace(BEFORE, functions=frozenset({"a"}))
+    found = nothing_else_changed(before, replace(BEFORE, functions=None if now is None else frozenset(now)))
+    assert (found.verdict, 'the library "a" of functions is gone' in found.said) == (verdict, verdict is INVALID)
+
+
 def test_a_restart_that_loses_what_was_set_by_hand_is_told_as_such() -> None:
     """It is the host's own fault, and the finding says what to do."""
     found = nothing_else_changed(surroundings(drifted="maxmemory"), surroundings("b", maxmemory="0"))

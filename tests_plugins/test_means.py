@@ -91,11 +91,36 @@ def test_a_missing_folder_or_file_is_seen(missing: str, tmp_path: Path) -> None:
     assert here(*look(replace(HOST, project_dir=str(folder)))).exit_code != 0
 
 
-def test_undoing_needs_the_containers_id_only() -> None:
-    """Neither folder nor file nor service."""
-    means = ComposeMeans(replace(HOST, docker=("sudo", "-n", "/opt/docker")), "exam")
-    assert means.undoing(Verb.START, CONTAINER) == ("sudo", "-n", "/opt/docker", "start", "0123abc")
-    assert means.undoing(Verb.UNPAUSE, CONTAINER) == ("sudo", "-n", "/opt/docker", "unpause", "0123abc")
+#: A docker that lists what is in the file ``there``, each as the state that is in ``state``, and prints all else.
+DOCKER = """\
+#!/bin/sh
+cd "${0%/*}"
+case $* in
+"ps --all --quiet --no-trunc --filter label=com.docker.compose.project=exam\
+ --filter label=com.docker.compose.service=redis --filter label=com.docker.compose.oneoff=False") cat there ;;
+"inspect --type container -f {{.State.Status}} {{.Id}} {{.State.StartedAt}} "*) echo "$(cat state) $6 now" ;;
+*) echo "$*" ;;
+esac
+"""
+
+
+def dockered(folder: Path, *there: str, state: str = "running") -> ComposeMeans:
+    """The means of a host where these containers are Redis's."""
+    docker = folder / "docker"
+    docker.write_text(DOCKER, encoding="utf-8")
+    docker.chmod(0o755)
+    (folder / "there").write_text("".join(f"{one}\n" for one in there), encoding="utf-8")
+    (folder / "state").write_text(state, encoding="utf-8")
+    return ComposeMeans(replace(HOST, docker=("env", str(docker))), "exam")
+
+
+@pytest.mark.parametrize("verb", [Verb.START, Verb.UNPAUSE])
+@pytest.mark.parametrize("there", [("0123abc",), (), ("4567def",), ("0123abc", "4567def")], ids=len)
+def test_only_the_container_that_is_meant_is_undone(verb: Verb, there: tuple[str, ...], tmp_path: Path) -> None:
+    """Neither folder nor file is needed; one that is gone, or about to be replaced, is left alone."""
+    done = here(*dockered(tmp_path, *there).undoing(verb, CONTAINER))
+    assert done.text == (f"{verb.value} 0123abc\n" if there == ("0123abc",) else "")
+    assert (done.exit_code == 0) is (there == ("0123abc",)), done.errors
 
 
 @pytest.mark.parametrize("means", [ComposeMeans(HOST), ProcessMeans(Path("s"), "redis")], ids=["compose", "processes"])
@@ -108,10 +133,25 @@ def test_what_breaks_is_no_undoing(means: ComposeMeans | ProcessMeans) -> None:
 @pytest.mark.parametrize(("state", "code"), [("running", 0), ("paused", 1), ("exited", 1), ("restarting", 1), ("", 1)])
 def test_only_a_running_container_is_proven(state: str, code: int, tmp_path: Path) -> None:
     """The engine's word decides; no word is no proof."""
-    docker = tmp_path / "docker"
-    docker.write_text(f'#!/bin/sh\n[ "$*" = "inspect -f {{{{.State.Status}}}} 0123abc" ] && echo {state}\n')
-    docker.chmod(0o755)
-    assert here(*ComposeMeans(replace(HOST, docker=(str(docker),))).proof(CONTAINER)).exit_code == code
+    done = here(*dockered(tmp_path, "0123abc", state=state).proof(CONTAINER))
+    assert (done.exit_code, done.text) == (code, "" if code else "0123abc now\n")
+
+
+@pytest.mark.parametrize(
+    ("there", "said"), [((), ""), (("4567def",), "4567def now\n"), (("0123abc", "4567def"), "")], ids=["0", "1", "2"]
+)
+def test_the_proof_is_of_the_one_container_that_the_service_has(
+    there: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    """Whoever deploys makes another; while there are two, or none, nothing is proven."""
+    done = here(*dockered(tmp_path, *there).proof(CONTAINER))
+    assert (done.text, done.exit_code == 0) == (said, bool(said)), done.errors
+
+
+def test_no_container_is_found_without_the_projects_name(tmp_path: Path) -> None:
+    """Another project's may be called the same."""
+    means = replace(dockered(tmp_path, "0123abc"), project=None)
+    assert here(*means.undoing(Verb.START, CONTAINER)).exit_code != 0
 
 
 def test_a_plan_is_lines_to_read() -> None:

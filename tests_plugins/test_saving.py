@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from plugins.eventually import eventually
-from plugins.saving import Limits, Restored, restore
+from plugins.saving import Limits, Lost, Restored, restore
 from plugins.target.keyfile import KeyFile, login_command
 from plugins.target.model import TargetError
 from plugins.target.open import open_target
@@ -165,6 +165,35 @@ def test_what_others_wrote_meanwhile_is_left_alone(place: Place) -> None:
     saved.close()
     assert place.ask("MGET", "lost", "rewritten") == [b"old", b"new"]
     assert (restored.put_back, restored.present_already, restored.wrong, restored.doubtful) == (1, 1, "", "")
+
+
+def test_what_was_deleted_since_the_loss_stays_away(place: Place) -> None:
+    """An application that lets go of its lock would hold it again. Of a file with less, nobody's key is told either."""
+    fill(place)
+    place.ask("MSET", "before", "1", "lock", "1", "job", "1")
+    saved = place.save(Limits(stall_s=0))
+    place.ask("DEL", "before")
+    lost = Lost()
+    lost.look_before(place.target, place.redis, saved)
+    place.ask("DEL", "job")  # this is the loss
+    lost.look_after(place.target, place.redis, saved)
+    place.ask("DEL", "lock")
+    before = contents(place)
+    restored = restore(place.target, place.redis, saved, lost)
+    saved.close()
+    assert contents(place).keys() - before.keys() == {(0, b"job")}
+    assert (restored.put_back, restored.taken, restored.wrong, restored.doubtful) == (1, 2, "", "")
+
+
+def test_of_another_server_process_it_is_not_known_what_was_lost(process: Place) -> None:
+    """It may have lost more since: whatever is absent comes back."""
+    process.ask("FLUSHALL")
+    process.ask("MSET", "a", "1", "b", "2")
+    saved = process.save()
+    process.lose(saved)
+    lost = Lost(lost=bytes(2), run_id="another")
+    assert restore(process.target, process.redis, saved, lost).put_back == 2
+    saved.close()
 
 
 def test_the_suites_own_keys_are_left_out(process: Place) -> None:

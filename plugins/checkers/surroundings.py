@@ -48,6 +48,7 @@ class Surroundings:
     users: tuple[str, ...] | None
     containers: Mapping[str, str]
     drifted: frozenset[str] = frozenset()
+    functions: frozenset[str] | None = None  # the libraries' names; they are only compared where they were asked
 
 
 def nothing_else_changed(before: Surroundings, after: Surroundings) -> Finding:
@@ -58,7 +59,7 @@ def nothing_else_changed(before: Surroundings, after: Surroundings) -> Finding:
         "the configuration": _config(before, after),
         "the ACL users": _users(before, after),
     }
-    changed = [told for part in parts.values() for told in part or ()]
+    changed = [told for part in parts.values() for told in part or ()] + _functions(before, after)
     unseen = [what for what, part in parts.items() if part is None]
     if changed:
         return Finding(name, Verdict.INVALID, _listed(changed), {"changed": len(changed)})
@@ -118,6 +119,13 @@ def _why(directive: str, before: Surroundings, after: Surroundings) -> str:
     if directive in before.drifted:
         return "it had been set by hand, and the restart lost it; write it into the container's configuration"
     return "the restarted server starts otherwise than it ran"
+
+
+def _functions(before: Surroundings, after: Surroundings) -> list[str]:
+    """The libraries of functions that are gone."""
+    if before.functions is None or after.functions is None:
+        return []
+    return [f"the library {shown(one)} of functions is gone" for one in sorted(before.functions - after.functions)]
 
 
 def _users(before: Surroundings, after: Surroundings) -> list[str] | None:

@@ -10,6 +10,7 @@ from plugins.facts.replies import Replies
 from plugins.facts.units import plural, size, span
 from plugins.saving.asking import Refused, ask, information
 from plugins.saving.copy import Copy
+from plugins.saving.libraries import loading
 from plugins.saving.outcome import CannotSave, Limits, Saved
 from plugins.saving.room import Room, room
 from plugins.saving.walk import Walk
@@ -50,13 +51,22 @@ LONGEST = 512 << 20
 EXACT_SINCE = (7,)
 
 
-def save(target: Target, redis: Container, path: str, *, leave_out: bytes, limits: Limits | None = None) -> Saved:
-    """Save every key of every database, but for those that begin with ``leave_out``, in a file of the host's.
+def save(  # noqa: PLR0913 - what a saving depends on
+    target: Target,
+    redis: Container,
+    path: str,
+    *,
+    leave_out: bytes | tuple[bytes, ...],
+    limits: Limits | None = None,
+    functions: bool = False,
+) -> Saved:
+    """Save every key of every database, but for those that begin with (one of) ``leave_out``, in a file of the host's.
 
-    ``path`` is in a folder there that is there already and nobody else's. The writers are held back from the first key
-    on, and let go as soon as it shows that all of it takes longer than ``limits.stall_s``; else they still are when it
-    returns. ``Saved.gap`` says what became of them, ``Saved.close`` lets them go. Memory here and in Redis is bounded;
-    Redis does not fork, and evicts nothing for it.
+    ``functions``: the libraries of functions, too, where there are any. ``path`` is in a folder there that is there
+    already and nobody else's. The writers are held back from the first key on, and let go as soon as it shows that all
+    of it takes longer than ``limits.stall_s``; else they still are when it returns. ``Saved.gap`` says what became of
+    them, ``Saved.close`` lets them go. Memory here and in Redis is bounded; Redis does not fork, and evicts nothing
+    for it.
 
     Raises ``CannotSave``: then the file is gone, the writers are let go, and there must be no fault.
     """
@@ -66,7 +76,7 @@ def save(target: Target, redis: Container, path: str, *, leave_out: bytes, limit
     copy = Copy()
     try:
         deadline = Deadline(limits.deadline_s, "saving the keys")
-        return _Keeper(target, redis, wire, writers, copy, deadline, limits).keep(path, leave_out)
+        return _Keeper(target, redis, wire, writers, copy, deadline, limits).keep(path, leave_out, functions=functions)
     except BaseException as error:
         writers.close()
         copy.close()
@@ -110,8 +120,9 @@ class _Keeper:
         self._passed = self._read = 0
         self._room = Room()
         self._longest = LONGEST
+        self._libraries: tuple[Command, ...] = ()
 
-    def keep(self, path: str, leave_out: bytes) -> Saved:
+    def keep(self, path: str, leave_out: bytes | tuple[bytes, ...], *, functions: bool) -> Saved:
         """See ``save``."""
         begun = time.monotonic()
         restore = Restore(replaying(self._target, self._redis), path)
@@ -122,12 +133,16 @@ class _Keeper:
         self._data = info.number("used_memory_dataset") - NO_DATA
         self._longest = self._longest_taken()
         self._check(info, counted)
+        if functions:
+            self._libraries = tuple(loading(self._wire, info, timeout_s=self._deadline.left()))
         file = KeyFile(self._target.shell, path, self._deadline)
         try:
             if self._limits.stall_s > 0:
                 self._writers.hold(self._limits.stall_s)
             self._look()
             saved: dict[int, int] = {}
+            if self._libraries:
+                file.write(encode(self._libraries))
             for number in counted:
                 for batch in self._entries(number, leave_out):
                     self._write(file, number, batch, first=number not in saved)
@@ -138,7 +153,8 @@ class _Keeper:
             raise
         took_s = time.monotonic() - begun
         held = self._writers.held
-        return Saved(restore, sum(saved.values()), self._bytes, saved, held, took_s, self._writers, self._copy)
+        keys, writers, copy = sum(saved.values()), self._writers, self._copy
+        return Saved(restore, keys, self._bytes, saved, held, took_s, writers, copy, self._libraries)
 
     def _longest_taken(self) -> int:
         """The longest value that this server takes back; it gives out longer ones."""
@@ -211,7 +227,7 @@ class _Keeper:
                 f" {span(allowed_s)} are allowed"
             )
 
-    def _entries(self, number: int, leave_out: bytes) -> Iterator[list[Entry]]:
+    def _entries(self, number: int, leave_out: bytes | tuple[bytes, ...]) -> Iterator[list[Entry]]:
         """One database's keys, in batches. Raises ``CannotSave`` and ``TargetError``."""
         walk = Walk(leave_out, exact=self._exact)
         before, read, passed, kept, trips = self._seen, self._read, self._passed, 0, 0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from plugins.fence import Fence
     from plugins.saving.copy import Copy
     from plugins.saving.writers import Writers
+    from plugins.target.model import Command
     from plugins.undo import Restore
 
 #: The most keys that one write of somebody else's changes (a move from one to another) without being counted as more.
@@ -44,6 +45,7 @@ class Saved:
     took_s: float
     writers: Writers = field(repr=False, compare=False)  # still held back, perhaps: see ``writers.Writers``
     copy: Copy = field(repr=False, compare=False)  # once more, here
+    libraries: tuple[Command, ...] = field(default=(), repr=False)  # of functions: they come before the keys
 
     @property
     def gap(self) -> str:
@@ -82,6 +84,7 @@ class Restored:
     took_s: float
     failed: str = ""  # what the host's command said, where it failed
     otherwise: int = 0  # of those present already, with another value or expiry than was saved
+    taken: int = 0  # absent, though the fault had left them: others deleted them, or their time was over
 
     @property
     def wrong(self) -> str:
@@ -110,6 +113,7 @@ class Restored:
         """The counts in words."""
         parts = [f"{self.put_back} of {plural(self.saved, 'key')} put back and as saved"]
         parts += [self._present()] if self.present_already else []
+        parts += [f"{self.taken} not lost by the fault, and gone since or before"] if self.taken else []
         parts += [f"{self.expired} expired meanwhile"] if self.expired else []
         parts += [self.wrong or self.doubtful] if self.wrong or self.doubtful else []
         return ", ".join(parts) + f" ({self.took_s:.1f} s)"

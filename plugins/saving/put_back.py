@@ -7,14 +7,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plugins.saving.anew import written_anew
 from plugins.saving.asking import ask, information
 from plugins.saving.digest import same, vanishes
 from plugins.saving.keep import EXACT_SINCE
+from plugins.saving.lost import Lost, found, present
 from plugins.saving.outcome import Restored
-from plugins.saving.room import TRIP_BYTES, room
+from plugins.saving.room import room
 from plugins.saving.walk import Entry, entries, milliseconds, read
 from plugins.target.keyfile import replay
-from plugins.target.model import TargetError
+from plugins.target.model import Completed
 from plugins.target.redis import Login
 from plugins.target.roads import Deadline
 from plugins.verdict import NotApplicable, Unjudged
@@ -35,27 +37,23 @@ _ABOUT_TO_GO_MS = 1000
 _SAID = 500
 
 
-def restore(target: Target, redis: Container, saved: Saved, *, deadline_s: float = 120.0) -> Restored:
+def restore(
+    target: Target, redis: Container, saved: Saved, lost: Lost | None = None, *, deadline_s: float = 120.0
+) -> Restored:
     """Put saved keys back by the very command that the host would run by itself, and compare them with what was saved.
 
-    Keys that are there before are others' business, and left alone. Lets the writers go. Raises ``TargetError`` where
-    Redis or the host cannot be asked, or another container has taken the place of ``redis``.
+    Keys that are there before are others' business, and so are those that are absent and that the fault had not
+    ``lost``, where that is known: they are left alone. Lets the writers go. Raises ``TargetError`` where Redis or the
+    host cannot be asked. Where ``redis`` is gone, they go into the one container that took its place.
     """
     saved.writers.close()
-    now = _found(target, redis)
+    now = found(target, redis)
     wire = target.wire(now)
     try:
-        return _PutBack(target, now, wire, saved, Deadline(deadline_s, "putting keys back")).run()
+        deadline = Deadline(deadline_s, "putting keys back")
+        return _PutBack(target, now, wire, saved, deadline).run(lost or Lost())
     finally:
         wire.close()
-
-
-def _found(target: Target, redis: Container) -> Container:
-    """The container as it is now: its address may be another since, and the old one another server's."""
-    for one in target.stack.containers(redis.service):
-        if one.id == redis.id:
-            return one
-    raise TargetError(f"the container {redis.id[:12]} of {redis.service!r} was replaced by another")
 
 
 @dataclass
@@ -69,6 +67,7 @@ class _Count:
     missing: int = 0
     altered: int = 0
     unclear: int = 0
+    taken: int = 0
 
 
 class _PutBack:
@@ -81,14 +80,16 @@ class _PutBack:
         self._saved = saved
         self._deadline = deadline
 
-    def run(self) -> Restored:
+    def run(self, lost: Lost) -> Restored:
         """See ``restore``."""
         begun = time.monotonic()
         before = information(self._wire, timeout_s=self._deadline.left())
-        there = self._present()
-        login = Login(self._target.host, self._target.environ)
-        done = replay(self._target.shell, self._saved.restore, login, timeout_s=self._deadline.left())
-        count = self._compared(there, before)
+        there = present(self._wire, self._saved, self._deadline)
+        taken = lost.of(before.get("run_id", ""), len(there))
+        wanted = bytes(one & (1 - now) for one, now in zip(taken, there, strict=True))
+        done = self._replayed(wanted, everything=all(taken))
+        count = self._compared(wanted, before)
+        count.present, count.taken = sum(there), len(there) - sum(there) - sum(wanted)
         after = information(self._wire, timeout_s=self._deadline.left())
         failed = f"the host's command ended with {done.exit_code}: {_told(done.text + done.errors)}"
         return Restored(
@@ -100,29 +101,38 @@ class _PutBack:
             missing=count.missing,
             altered=count.altered,
             unclear=count.unclear,
+            taken=count.taken,
             evicted=max(0, _growth(before, after, "evicted_keys") or 0),
-            others_wrote=_others(before, after, self._saved.keys - count.present - count.expired),
+            others_wrote=_others(before, after, sum(wanted) - count.expired),
             held=self._saved.held,
             took_s=time.monotonic() - begun,
             failed=failed if done.exit_code else "",
         )
 
-    def _present(self) -> bytearray:
-        """Which of the keys, in their order, are there before anything is put back: a 1 for each."""
-        there = bytearray()
-        for number, batch in self._saved.copy.batches(TRIP_BYTES):
-            asked: list[Command] = [(b"EXISTS", entry.key) for entry in batch]
-            replies = ask(self._wire, number, asked, timeout_s=self._deadline.left())
-            there += bytes(int(reply == 1) for reply in replies)
-        return there
+    def _replayed(self, wanted: bytes, *, everything: bool) -> Completed:
+        """Run the host's command: with its own file where ``everything`` may come back, and else with one for these.
 
-    def _compared(self, there: bytearray, info: Info) -> _Count:
+        It gets one, too, where somebody has removed its own.
+        """
+        shell, restore = self._target.shell, self._saved.restore
+        login = Login(self._target.host, self._target.environ)
+        if everything:
+            done = replay(shell, restore, login, timeout_s=self._deadline.left())
+            missing = ("test", "-f", restore.file)
+            if not done.exit_code or not shell.run(missing, timeout_s=self._deadline.left()).exit_code:
+                return done
+        elif not (any(wanted) or restore.first or self._saved.libraries):
+            return Completed(restore.argv, 0)
+        with written_anew(shell, self._saved, wanted, self._deadline) as anew:
+            return replay(shell, anew, login, timeout_s=self._deadline.left())
+
+    def _compared(self, wanted: bytes, info: Info) -> _Count:
         """What became of each key."""
         space = room(info, self._redis.memory_limit, paused=False)
         exact = info.compatibility >= EXACT_SINCE
-        count, at = _Count(present=sum(there)), 0
+        count, at = _Count(), 0
         for number, batch in self._saved.copy.batches(space.trip):
-            ours = {entry.key for index, entry in enumerate(batch, at) if not there[index]}
+            ours = {entry.key for index, entry in enumerate(batch, at) if wanted[index]}
             at += len(batch)
             fitting = [entry for entry in batch if space.fits(len(entry.payload))]
             count.unclear += len(ours) - sum(entry.key in ours for entry in fitting)
@@ -133,7 +143,7 @@ class _PutBack:
     def _compare(
         self, number: int, batch: Sequence[Entry], ours: Collection[bytes], count: _Count, *, exact: bool
     ) -> None:
-        """Look at these keys; ``ours`` were absent before."""
+        """Look at these keys; ``ours`` were to be put back."""
         keys = [entry.key for entry in batch]
         asked: list[Command] = [("TIME",), *read(keys, exact=exact)]
         moment, *replies = ask(self._wire, number, asked, timeout_s=self._deadline.left())
@@ -148,7 +158,7 @@ class _PutBack:
 
 
 def _unchanged(saved: Entry, now: Entry | None, clock_ms: int, blur_ms: int) -> bool:
-    """Whether a key that was there before is as it was saved, as far as can be told."""
+    """Whether a key that was not put back is as it was saved, as far as can be told."""
     if now is None:  # others' doing, or its time's
         return True
     equal = same(saved.payload, now.payload, clock_ms + _ABOUT_TO_GO_MS)
@@ -156,7 +166,7 @@ def _unchanged(saved: Entry, now: Entry | None, clock_ms: int, blur_ms: int) -> 
 
 
 def _judge(saved: Entry, now: Entry | None, clock_ms: int, count: _Count, *, blur_ms: int) -> None:
-    """Count one key that was absent before."""
+    """Count one key that was to be put back."""
     by_ms = clock_ms + _ABOUT_TO_GO_MS
     if now is None:
         gone = 0 < saved.expires_at <= by_ms or vanishes(saved.payload, by_ms)

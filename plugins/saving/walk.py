@@ -45,7 +45,7 @@ class Entry:
 class Walk:
     """See the module. Ask ``commands`` in one transaction, give the replies to ``take``, until ``done``."""
 
-    def __init__(self, leave_out: bytes, *, exact: bool) -> None:
+    def __init__(self, leave_out: bytes | tuple[bytes, ...], *, exact: bool) -> None:
         self._own = leave_out
         self._exact = exact
         self._cursor: bytes | None = b"0"

@@ -13,6 +13,7 @@ from plugins.target.compose import ComposeStack
 from plugins.target.model import TargetError
 from plugins.target.redis_cli import MISSING, PROGRAMS
 from plugins.target.resp import encode
+from plugins.target.sole import PIPE, sole
 from plugins.undo import LOGIN, Restore, Undo, script
 
 if TYPE_CHECKING:
@@ -107,16 +108,19 @@ def login_command(login: Login) -> bytes:
 
 
 def replaying(target: Target, redis: Container) -> tuple[str, ...]:
-    """The command on the host that reads saved keys from its standard input and gives them to this Redis.
+    """The command on the host that reads saved keys from its standard input and gives them to Redis.
 
-    Without the password, which goes before the keys. Raises ``TargetError`` where the container has no client.
+    To the one container that the service has by then, or to none. Without the password, which goes before the keys.
+    Raises ``TargetError`` where the container has no client.
     """
-    options = ("-p", str(target.host.redis_port), "--pipe", "--pipe-timeout", SILENCE_S)
+    host, port = target.host, str(target.host.redis_port)
     if not isinstance(target.stack, ComposeStack):
-        return (sys.executable, "-I", "-S", str(TWIN_CLIENT), *options)
+        return (sys.executable, "-I", "-S", str(TWIN_CLIENT), "-p", port, "--pipe", "--pipe-timeout", SILENCE_S)
+    project = target.stack.project
     for name in PROGRAMS:
         if target.stack.execute(redis, [name, "--version"]).exit_code not in MISSING:
-            return (*target.host.docker, "exec", "-i", redis.id, name, *options)
+            words = (name, port, SILENCE_S)
+            return sole(PIPE, *words, project=project, service=redis.service, docker=host.docker)
     raise TargetError(f"{redis.name} has no {' and no '.join(PROGRAMS)} that could put keys back")
 
 

@@ -69,8 +69,9 @@ class Cleared(StrEnum):
     """What became of an undo that was to be taken away."""
 
     CLEARED = "cleared"
-    UNPROVEN = "unproven"  # it stays: what it undid is there again
+    UNPROVEN = "unproven"  # it stays: what it undid is there again, or in another container
     FIRED = "fired"  # the lease is undoing as well, or has
+    GONE = "gone"  # somebody has removed it, with all that the run keeps on the host
     UNTOLD = ""  # it stays: an intervention has been at work for too long
 
 
@@ -104,7 +105,7 @@ class Beats:
             case [b"fired"]:
                 raise LeaseFired("the lease ran out: the host has undone what was owed, or is about to")
             case _:
-                raise LeaseFired("the watcher on the host has ended: nothing would undo a fault")
+                raise LeaseFired("the watcher on the host has ended, or its folder is gone: nothing would undo a fault")
 
     def close(self) -> None:
         """End the channel. Never raises."""
@@ -156,12 +157,12 @@ class Page:
             case other:
                 raise TargetError(f"the undo could not be written on {self._shell.where}: {other}")
 
-    def clear(self, *, proven: bool = False) -> Cleared:
-        """Take the undo away after the runner's own was carried out; ``proven``: only where its proof holds.
+    def clear(self, *, proven: str | None = None) -> Cleared:
+        """Take the undo away after the runner's own was carried out; ``proven``: only where its proof still says this.
 
         It waits for an intervention that is still at work. Raises ``TargetError``.
         """
-        words = ("proven",) if proven else ()
+        words = ("proven", proven) if proven is not None else ()
         return Cleared(say(self._shell, "clear", self.folder, *words, timeout_s=PROMPT_S + UNDOING_S).strip())
 
     def wrap(self, argv: Sequence[str]) -> tuple[str, ...]:
@@ -183,7 +184,8 @@ class Page:
     def disarm(self) -> str:
         """End the watcher, and wait until it is gone; what is owed it undoes first. Raises ``TargetError``.
 
-        disarmed; fired: its lease had run out, or it had to undo; owed: it could not; busy: it still tries.
+        disarmed; fired: its lease had run out, or it had to undo; owed: it could not; busy: it still tries; gone: the
+        run's folder is.
         """
         return say(self._shell, "disarm", self.folder, str(int(UNDOING_S)), timeout_s=2 * UNDOING_S + PROMPT_S).strip()
 

@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING
 from plugins.fault import Verb
 from plugins.target.compose import ComposeStack
 from plugins.target.folder import quoted
+from plugins.target.sole import RUNS, UNDO, sole
 
 if TYPE_CHECKING:
     from plugins.inventory import Host
     from plugins.target.model import Container
     from plugins.target.open import Target
 
-#: What can put back a container by its id alone.
+#: What can put back a container without the project's folder and file.
 UNDOING = (Verb.START, Verb.UNPAUSE)
-
-#: Exits 0 where the command in "$@" prints "running".
-RUNS = '[ "$("$@")" = running ]'
 
 #: $1: a container's id, $2: a process's. Runs where the host's processes can be seen, and kills no other container's.
 #: A cgroup namespace of its own shows the id all the same, as the end of a path that begins with `/..`.
@@ -68,7 +66,7 @@ class ComposeMeans:
     def undoing(self, verb: Verb, redis: Container) -> tuple[str, ...]:
         """See ``fault.Means``. Raises ``ValueError`` for a verb that undoes nothing."""
         _require_undoing(verb)
-        return (*self.host.docker, verb.value, redis.id)
+        return self._sole(UNDO, redis, verb.value, redis.id)
 
     def crashing(self, redis: Container) -> tuple[str, ...]:
         """See ``fault.Means``: a helper container kills it. No root is needed on the host, nor any further image."""
@@ -76,7 +74,10 @@ class ComposeMeans:
 
     def proof(self, redis: Container) -> tuple[str, ...]:
         """See ``fault.Means``."""
-        return ("sh", "-c", RUNS, "sh", *self.host.docker, "inspect", "-f", "{{.State.Status}}", redis.id)
+        return self._sole(RUNS, redis)
+
+    def _sole(self, script: str, redis: Container, *words: str) -> tuple[str, ...]:
+        return sole(script, *words, project=self.project, service=redis.service, docker=self.host.docker)
 
 
 @dataclass(frozen=True)
@@ -134,4 +135,4 @@ def planned(host: Host, *verbs: Verb) -> tuple[str, ...]:
 
 def _require_undoing(verb: Verb) -> None:
     if verb not in UNDOING:
-        raise ValueError(f"{verb.value} undoes nothing by a container's id; these do: {', '.join(UNDOING)}")
+        raise ValueError(f"{verb.value} undoes nothing; these do: {', '.join(UNDOING)}")

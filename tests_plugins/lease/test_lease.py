@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from plugins.lock import LeaseFired, Owed
 from plugins.target.ledger import NOT_BEGUN, Came, Cleared, Ledger
 from plugins.target.local import LocalShell
 from plugins.target.model import TimedOut
+from plugins.undo import Restore, Undo
 from tests_plugins.leases import (
     ENGINE,
     HERE,
@@ -130,11 +132,37 @@ def test_an_undo_that_does_not_hold_is_not_taken_away(lease: Lease, marks: Marks
         acting = pool.submit(HERE.run, lease.wrap(late))
         eventually(marks.file.with_name("marks.begun").exists, what="the intervention is at work", within_s=5)
         assert HERE.run(marks.undo.commands[0]).exit_code == 0
-        assert lease.clear_undo(proven=True) is Cleared.UNPROVEN
+        assert lease.clear_undo(proven="") is Cleared.UNPROVEN
         assert acting.result().exit_code == 0
     assert HERE.run(marks.undo.commands[0]).exit_code == 0
-    assert lease.clear_undo(proven=True) is Cleared.CLEARED
+    assert lease.clear_undo(proven="") is Cleared.CLEARED
     assert (lease.disarm(), marks.seen) == ("", ["undone"])
+
+
+def test_keys_that_went_into_another_container_do_not_clear_the_undo(lease: Lease, marks: Marks) -> None:
+    """The proof names another than when they were put back: it stays, to be redone."""
+    lease.write_undo(replace(marks.undo, proof=("cat", str(marks.file))))
+    marks.file.write_text("one container\n", encoding="utf-8")
+    assert lease.clear_undo(proven="another") is Cleared.UNPROVEN
+    assert lease.clear_undo(proven="one container") is Cleared.CLEARED
+
+
+def test_the_host_puts_keys_back_again_where_the_container_was_replaced(page: Page, marks: Marks) -> None:
+    """Somebody deploys just after they were put back: the new container gets them, too, before all is well."""
+    (keys := Path(page.keys) / "saved").touch()
+    (there := marks.file.with_name("there")).write_text("old", encoding="utf-8")
+    pipe = 'cat; cat "$2" >>"$1"; echo " " >>"$1"; echo new >"$2"; echo "errors: 0, replies: 1"'
+    page.write(Undo("flush", (), ("cat", str(there)), Restore((*marks.fault(pipe), str(there)), str(keys))))
+    assert (page.disarm(), marks.seen) == ("fired", ["old", "new"])
+
+
+def test_a_folder_that_somebody_removed_is_told(base: str, lease: Lease, marks: Marks) -> None:
+    """Nothing is there to be cleared, and nobody would have undone."""
+    lease.write_undo(marks.undo)
+    shutil.rmtree(lease.page.folder)
+    assert lease.clear_undo(proven="") is Cleared.GONE
+    assert "somebody recovered what it owed, or removed it" in lease.disarm()
+    eventually(lambda: gone(base), what="the watcher is gone", within_s=10)
 
 
 def test_either_the_runner_has_undone_or_the_lease_never_both_never_neither(base: str) -> None:

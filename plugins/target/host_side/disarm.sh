@@ -1,9 +1,9 @@
 # Ends a run's watcher and waits until it is gone. $1: the run's folder, $2: seconds to wait. Prints disarmed; fired
-# where its lease has run out; owed where an undo is; busy where the watcher is still at it.
+# where its lease has run out; owed where an undo is; busy where the watcher is still at it; gone where the folder is.
 run=$1
 word=fired
 [ -d "$run" ] || {
-  echo fired # somebody recovered what it owed
+  echo gone # somebody recovered what it owed, or removed it
   exit
 }
 exec 7<"$run/acting"
