@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from plugins import saving
 from plugins.eventually import NotInTime, eventually
+from plugins.key_findings import nothing_lost
 from plugins.target.ledger import Cleared
 from plugins.target.model import TargetError
 
@@ -85,7 +86,7 @@ class Undoing:
     def _finish(self) -> None:
         campaign, trial = self._campaign, self._trial
         try:
-            if trial.saved is not None:
+            if trial.saved is not None and not nothing_lost(trial):
                 trial.restored = saving.restore(campaign.target, trial.scene.redis, trial.saved)
                 if trial.restored.failed:
                     self._halt(trial.restored.failed)
