@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from plugins import guard
 from plugins.checker import Finding, Verdict, judged, worst
-from plugins.checkers.keys import REMOVING, Count, keys_put_back, no_key_missing
 from plugins.checkers.recovering import degraded_while_away, recovered_within_window
 from plugins.checkers.surroundings import (
     Surroundings,
@@ -24,12 +23,13 @@ from plugins.checkers.writes import Counted, Recording, acknowledged_writes_surv
 from plugins.checklist import run_checklist
 from plugins.experiment_result import ExperimentResult, Writes
 from plugins.facts.gather import gather
+from plugins.key_findings import key_findings
 from plugins.probe import Vantage
 from plugins.promise import promised
 from plugins.scenery import survey
 from plugins.target.model import TargetError
 from plugins.trial import windows
-from plugins.verdict import NotApplicable, NotJudged, Outcome, Severity
+from plugins.verdict import NotJudged, Outcome, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from plugins.check import CheckResult
     from plugins.facts import Facts
     from plugins.facts.config import Config
-    from plugins.facts.info import Info
     from plugins.recovery import Moments
     from plugins.scenery import Scenery
     from plugins.trial import Trial
@@ -171,11 +170,7 @@ def _findings(campaign: Campaign, trial: Trial, facts: Facts) -> Iterator[Findin
         yield judged(nothing_else_changed, before, now)
         if trial.fault.loss.process_lives_on:
             yield judged(server_lived_on, before, now)
-    if trial.restored is not None:
-        yield judged(keys_put_back, trial.restored, gap=trial.gap)
-    elif host.chaos.data_loss != "allowed":
-        own = len(trial.found.present) + len(trial.found.strangers) if trial.found is not None else 0
-        yield judged(lambda: no_key_missing(_counts(trial, own)))
+    yield from key_findings(trial, host)
 
 
 def _windows(campaign: Campaign, trial: Trial) -> Mapping[str, float]:
@@ -228,32 +223,6 @@ def _counted(scenery: Scenery) -> Counted | None:
         return Counted(scenery.scene.run_id, info.number("evicted_keys"), info.number("expired_keys"))
     except NotJudged:
         return None
-
-
-def _counts(trial: Trial, own: int) -> list[Count]:
-    """The keys at each look; ``own``: how many of those after the fault are the suite's. Raises ``NotJudged``."""
-    counts = []
-    for scenery in _looks(trial):
-        info, databases = scenery.facts.info, scenery.facts.databases
-        keys, mortal = databases.keys, databases.keys - databases.eternal
-        removals = sum(calls for name, calls in scenery.facts.statistics.values.items() if _removes(name))
-        let_go = info.number("evicted_keys") + info.number("expired_keys") + _expired_at_load(info)
-        own_now = own if scenery is trial.after else 0
-        counts.append(Count(scenery.scene.run_id, keys - own_now, let_go, removals, mortal))
-    return counts
-
-
-def _expired_at_load(info: Info) -> int:
-    """Keys whose time was over when the snapshot was loaded, which ``expired_keys`` leaves out; 6.2 counts neither."""
-    try:
-        return info.number("rdb_last_load_keys_expired")
-    except NotApplicable:
-        return 0
-
-
-def _removes(counter: str) -> bool:
-    kind, _, command = counter.partition(":")
-    return kind == "calls" and command in REMOVING
 
 
 def _surroundings(scenery: Scenery) -> Surroundings:

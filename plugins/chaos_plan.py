@@ -11,6 +11,7 @@ from plugins.fault import Loss, Scene, registered
 from plugins.lock import BASE
 from plugins.options import Suite
 from plugins.probe import Vantage
+from plugins.sample import DRAWS
 from plugins.target import engine_paths
 from plugins.target.ledger import HEALING, SCRIPTS
 from plugins.target.means import ComposeMeans
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
     from plugins.fault import Fault
     from plugins.inventory import Host
 
+#: What a stop may lose where there is no append-only file.
+_AT_STOP = "a snapshot that is saved at a stop may fail, or take longer than the stop's grace: then keys may be lost"
+#: How it is seen that no key is missing.
+_SOUGHT = f"up to {DRAWS} of them drawn before by RANDOMKEY and PTTL, and looked for after it by EXISTS"
 #: What becomes of keys, by the inventory's word.
 _KEYS = {
-    "restore": "saved on the host first where they may be lost, and put back where absent",
+    "restore": "saved on the host first where they may be lost, and put back where any were lost and are absent",
     "allowed": "those that the fault loses stay lost (data_loss is allowed)",
     "forbidden": "not played where keys may be lost (data_loss is forbidden)",
 }
@@ -70,6 +75,10 @@ def _experiment(host: Host, fault: Fault) -> Iterator[str]:
         yield textwrap.indent(command.strip(), "    ")
     if fault.loss is not Loss.NOTHING:
         yield f"  keys: {_KEYS[host.chaos.data_loss]}"
+    if fault.loss is Loss.UNSAVED_AT_STOP:
+        yield f"  keys: {_AT_STOP}"
+    if fault.loss is not Loss.FLUSHED and host.chaos.data_loss != "allowed":
+        yield f"  keys: {_SOUGHT}"
     if undo := _undo(host, fault):
         yield "  undone, by this run or by the host itself, by:"
         yield from (textwrap.indent(line.strip(), "    ") for line in undo)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from plugins import appraisal, guard, saving
+from plugins import appraisal, guard, sample, saving
 from plugins.eventually import NotInTime, eventually
 from plugins.fault import Loss
 from plugins.fence import Fence
@@ -89,6 +89,8 @@ class Experiment:
             self._permit(trial)
             self._play(trial)
             self._campaign.see_unchanged()
+            if trial.restored is not None and trial.restored.otherwise:
+                trial.late = survey(self._campaign.target)
             self._phase(trial, "checks", "the checklist, and what is different from before")
             self.last = appraisal.appraise(self._campaign, trial)
         except NotApplicable as absent:
@@ -123,6 +125,10 @@ class Experiment:
         harm = "" if fault.loss.process_lives_on else before.by_hand.refusal()
         if why := fault.unavailable(before.scene) or guard.loss_refusal(campaign.host, risk) or harm:
             raise NotApplicable(why)
+        if fault.loss is not Loss.FLUSHED and campaign.host.chaos.data_loss != "allowed":
+            own = campaign.host.namespace.encode()
+            there = before.facts.databases.all
+            trial.sample = sample.draw(campaign.target, before.scene.redis, there, leave_out=own)
 
     def _play(self, trial: Trial) -> None:
         """From the first probe to the last. What was begun is ended, whatever happens in between."""
@@ -160,6 +166,8 @@ class Experiment:
             trial.events = traffic.whereabouts.events
             trial.written, trial.found = traffic.written, traffic.read_back()
             trial.after = survey(campaign.target)
+            if trial.sample is not None:
+                trial.sought = sample.seek(campaign.target, trial.after.scene.redis, trial.sample)
             traffic.cleanup(trial.found)
 
     def _warm_up(self, trial: Trial, traffic: Traffic) -> None:
@@ -223,7 +231,7 @@ class Experiment:
         fault.inject(scene, hands)
         recovering = time.monotonic()
         if trial.saved is not None:
-            trial.gap = trial.saved.gap if fault.loss is Loss.FLUSHED else ""
+            trial.gap = trial.saved.gap
             trial.saved.writers.release()
         trial.evidence = fault.in_effect(scene, hands)
         if not trial.evidence.took_hold:

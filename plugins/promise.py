@@ -213,13 +213,23 @@ def _by_snapshot(observed: Observed, loss: Loss) -> Promise:
 
 
 def may_lose_keys(observed: Observed | None, loss: Loss) -> str:
-    """Why this fault may lose keys, so that they have to be saved first; empty where none can be lost."""
+    """Why this fault may lose keys, so that they have to be saved first; empty where none can be lost.
+
+    What a stop promises to save is not saved yet: a disk may be full, and Docker waits for ten seconds, then kills.
+    """
     if observed is not None and observed.unheard and loss is Loss.UNSAVED_AT_STOP:
         risk = may_lose_keys(observed, Loss.UNSAVED_AT_KILL)
         return f"{observed.unheard}; {risk}" if risk else ""
     promise = promised(observed, loss)
+    since = f"since then {plural(observed.unsaved, 'change')}" if observed is not None else ""
+    if observed is not None and relies_on_stop(observed, loss):
+        return f"what the last snapshot lacks is lost where that of the stop fails or takes too long; {since}"
     if promise.kept is Kept.ALL:
         return ""
-    if promise.kept is Kept.SAVED and observed is not None:
-        return f"{promise.said}; since then {plural(observed.unsaved, 'change')}"
-    return promise.said
+    return f"{promise.said}; {since}" if promise.kept is Kept.SAVED else promise.said
+
+
+def relies_on_stop(observed: Observed, loss: Loss) -> bool:
+    """Whether nothing but the snapshot of the stop keeps what was written since the last one."""
+    stops = loss is Loss.UNSAVED_AT_STOP and not observed.reads_appended
+    return stops and promised(observed, loss).kept is Kept.ALL

@@ -15,10 +15,12 @@ from plugins.traffic import Written
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from plugins.checkers.keys import Sought
     from plugins.fault import Deed, Fault, Scene
     from plugins.fence import Fence
     from plugins.inventory import Host
     from plugins.recovery import Moments, Recovery
+    from plugins.sample import Sample
     from plugins.saving import Restored, Saved
     from plugins.scenery import Scenery
     from plugins.target.events import EngineEvent
@@ -38,11 +40,14 @@ class Trial:
     before: Scenery | None = None
     eve: Scenery | None = None  # just before the fault
     after: Scenery | None = None
+    late: Scenery | None = None  # where keys have to be judged that were looked at after that
     undo: Undo | None = None
     fence: Fence | None = None
     saved: Saved | None = None
     lost: Lost = field(default_factory=Lost)  # of what is saved
-    gap: str = ""  # why others may have written what was flushed, and is not saved
+    gap: str = ""  # why others may have written what the fault lost, and is not saved
+    sample: Sample | None = None  # where no keys are lost on purpose
+    sought: Sought | None = None  # and what became of them
     restored: Restored | None = None
     moments: Moments | None = None
     evidence: Evidence = field(default_factory=lambda: Evidence(took_hold=False))
@@ -83,9 +88,26 @@ class Trial:
         loss = self.fault.loss
         if loss is Loss.FLUSHED and not self.fault.takes(self.scene.host.namespace.encode()):
             return Loss.NOTHING
+        return Loss.UNSAVED_AT_KILL if loss is Loss.UNSAVED_AT_STOP and self.killed else loss
+
+    @property
+    def killed(self) -> bool:
+        """Whether Redis ended by SIGKILL, whatever was meant."""
         died = {one.attributes.get("exitCode") for one in self.events if one.action == "die"}
-        killed = SIGKILLED in died or self.evidence.shown.get("exit code") == SIGKILLED
-        return Loss.UNSAVED_AT_KILL if loss is Loss.UNSAVED_AT_STOP and killed else loss
+        return SIGKILLED in died or self.evidence.shown.get("exit code") == SIGKILLED
+
+    @property
+    def went_back(self) -> bool | None:
+        """Whether the data went back to an earlier moment: what is kept is kept in the order in which it was written.
+
+        So a client that wrote until the fault knows, by its own writes. None: nobody can tell.
+        """
+        if self.found is None or self.moments is None:
+            return None
+        if self.found.lost(self.written):
+            return True
+        injected = self.moments.injected
+        return None if all(at > injected for at in self.written.acknowledged.values()) else False
 
     @property
     def scenery(self) -> Scenery:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from plugins import saving
 from plugins.eventually import NotInTime, eventually
+from plugins.key_findings import nothing_lost
 from plugins.target.ledger import Cleared
 from plugins.target.model import TargetError
 
@@ -128,9 +129,9 @@ class Undoing:
         return proven
 
     def _give_back(self) -> str:
-        """Put the saved keys back, if any were; why not, empty where all is well. Raises ``TargetError``."""
+        """Put the saved keys back, if any were lost; why not, empty where all is well. Raises ``TargetError``."""
         trial = self._trial
-        if trial.saved is None:
+        if trial.saved is None or nothing_lost(trial):
             return ""
         trial.restored = saving.restore(self._campaign.target, trial.scene.redis, trial.saved, trial.lost)
         return trial.restored.failed

@@ -48,3 +48,9 @@ def test_what_the_guards_refuse_is_said_at_once() -> None:
     """The plan of a host on which nothing would run."""
     plan = chaos_plan(Host(name="live", environment=Environment.PRODUCTION, chaos=Chaos(allowed=True)), 15)
     assert "refused: chaos on live: its environment is production" in plan
+
+
+def test_what_a_stop_may_lose_is_said() -> None:
+    """It is saved first, though Redis means to save it."""
+    told = {fault.name: "may fail, or take longer than the stop's grace" in part(fault) for fault in registered()}
+    assert {name for name, said in told.items() if said} == {"restart", "stop_start"}
