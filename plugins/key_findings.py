@@ -114,7 +114,7 @@ def _since(trial: Trial) -> int | None:
     away = _away_from(trial)
     if late is None or away is None or late.scene.run_id == trial.scene.run_id:
         return None
-    own = [one for one in _writes(trial) if one.result is Result.OK and one.start > away]
+    own = [one for one in _writes(trial) if one.result is not Result.FAIL and one.end > away]
     return wrote({}, late.facts.statistics.values, len(own))
 
 

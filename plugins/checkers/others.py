@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Commands that write, as the ACL category @write has them; those of a container (XGROUP) by its name. Source: ACL CAT,
-#: which has a test, and for what is newer than 7.0 the documentation.
+#: Commands that write keys, as the ACL category @write has them but for FUNCTION, which writes none; those of a container
+#: (XGROUP) by its name. Source: ACL CAT, which has a test, and for what is newer than 7.0 the documentation.
 WRITING = frozenset(
     (
         *("append", "bitfield", "bitop", "blmove", "blmpop", "blpop", "brpop", "brpoplpush", "bzmpop", "bzpopmax"),
         *("bzpopmin", "copy", "decr", "decrby", "del", "delex", "delifeq", "expire", "expireat", "flushall", "flushdb"),
-        *("function", "geoadd", "georadius", "georadiusbymember", "geosearchstore", "getdel", "getex", "getset"),
+        *("geoadd", "georadius", "georadiusbymember", "geosearchstore", "getdel", "getex", "getset"),
         *("hdel", "hexpire", "hexpireat", "hgetdel", "hgetex", "hincrby", "hincrbyfloat", "hmset", "hpersist"),
         *("hpexpire", "hpexpireat", "hset", "hsetex", "hsetnx", "incr", "incrby", "incrbyfloat", "linsert", "lmove"),
         *("lmpop", "lpop", "lpush", "lpushx", "lrem", "lset", "ltrim", "migrate", "move", "mset", "msetex", "msetnx"),
