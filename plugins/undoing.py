@@ -50,7 +50,8 @@ class Undoing:
         undo, trial = self._trial.undo, self._trial
         if undo is None or self._tried:
             return
-        self._phase("undo", undo.what)
+        with suppress(Exception):  # who cannot be told, or a journal on a full disk, must not stand in front of it
+            self._phase("undo", undo.what)
         try:
             self._campaign.see_there(trial.scene.redis)
             self._proven = self._carry_out(undo)

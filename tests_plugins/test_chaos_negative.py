@@ -116,7 +116,8 @@ def test_keys_that_expire_while_redis_is_away(twin: Twin, tmp_path: Path) -> Non
     for number in range(20):
         twin.redis("SET", f"session:{number}", "x", "EX", 600)
     twin.delay_start(3.5)
-    with playing(*select("restart"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)) as run:
+    environ = environ_for(twin, tmp_path, windows=Windows(restart=20, readiness=20, hold_s=0.5))
+    with playing(*select("restart"), reports=tmp_path / "r", environ=environ) as run:
         run.await_said("restart: scene")
         for number in range(20):
             twin.redis("PEXPIRE", f"session:{number}", 3500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from plugins.report.live import PlainWatcher, RichWatcher, Standing, watching
@@ -37,6 +38,37 @@ def test_what_the_host_sent_does_not_steer_the_terminal() -> None:
     watcher.phase("fault", "\x1b[2J\x07 wiped")
     assert "\x1b" not in out.getvalue()
     assert "\\x1b[2J" in out.getvalue()
+
+
+class Gone(io.StringIO):
+    """A pipe, or a terminal, whose other end was closed."""
+
+    def __init__(self, error: Exception, *, terminal: bool) -> None:
+        super().__init__()
+        self._error, self._terminal = error, terminal
+
+    def isatty(self) -> bool:
+        """A pipe is none."""
+        return self._terminal
+
+    def write(self, text: str) -> int:
+        """Nobody reads it."""
+        del text
+        raise self._error
+
+    def flush(self) -> None:
+        """The same."""
+        raise self._error
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(5, "EIO"), ValueError("I/O operation on closed file")])
+def test_whoever_goes_away_stops_nothing(error: Exception, terminal: bool) -> None:
+    """An experiment goes on, and undoes what it has done."""
+    with watching(Gone(error, terminal=terminal), colour=True) as watcher:
+        watcher.begin("stop_start")
+        watcher.phase("undo", "stop_start of redis_staging")
+        watcher.recovery(0.5, 5.0, [WELL, AWAY])
 
 
 def test_the_block_shows_phase_window_and_every_vantage_point() -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Commands that write keys, as the ACL category @write has them but for FUNCTION, which writes none; those of a container
-#: (XGROUP) by its name. Source: ACL CAT, which has a test, and for what is newer than 7.0 the documentation.
+#: Commands that write keys, as the ACL category @write has them but for FUNCTION, which writes none; those of a
+#: container (XGROUP) by its name. Source: ACL CAT, which has a test; for what is newer than 7.0 the documentation.
 WRITING = frozenset(
     (
         *("append", "bitfield", "bitop", "blmove", "blmpop", "blpop", "brpop", "brpoplpush", "bzmpop", "bzpopmax"),

@@ -1,13 +1,14 @@
 """What a person sees while an experiment runs: the phase, every vantage point, and how much of the window is used.
 
-On a terminal one block that redraws itself (rich); elsewhere a plain line for each step.
+On a terminal one block that redraws itself (rich); elsewhere a plain line for each step. Whoever reads may go away in
+the middle of it (``| head``, a terminal that is closed): nothing here raises then, for a host waits to be undone.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from plugins.report.terminal import printable
 
@@ -33,7 +34,7 @@ class Standing:
 
 
 class Watcher(Protocol):
-    """Whoever watches an experiment."""
+    """Whoever watches an experiment. Nothing that he is told raises ``OSError``, or ``ValueError`` of a closed file."""
 
     def begin(self, title: str) -> None:
         """An experiment begins."""
@@ -86,8 +87,9 @@ class PlainWatcher:
                 self._line(f"{one.name} {one.mark} at {used_s:.2f} s of {window_s:g} s")
 
     def _line(self, text: str) -> None:
-        self.out.write(printable(f"{self._title}: {text}") + "\n")
-        self.out.flush()
+        with suppress(OSError, ValueError):
+            self.out.write(printable(f"{self._title}: {text}") + "\n")
+            self.out.flush()
 
 
 _COLOURS = {"well": "green", "away": "red", "waiting": "yellow"}
@@ -136,6 +138,28 @@ class RichWatcher:
         return Group(*rows)
 
 
+@dataclass(frozen=True)
+class Forgiving:
+    """A file that takes what it is given where nobody reads any more."""
+
+    out: TextIO
+
+    def write(self, text: str) -> int:
+        """See ``TextIO``."""
+        with suppress(OSError, ValueError):
+            return self.out.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """See ``TextIO``."""
+        with suppress(OSError, ValueError):
+            self.out.flush()
+
+    def __getattr__(self, name: str) -> object:
+        """Everything else is the file's own: whether it is a terminal, how wide, in which encoding."""
+        return getattr(self.out, name)
+
+
 @contextmanager
 def watching(out: TextIO, *, colour: bool) -> Iterator[Watcher]:
     """Somebody who watches, for as long as the block runs; ``out`` is the terminal, or a pipeline's log."""
@@ -145,7 +169,7 @@ def watching(out: TextIO, *, colour: bool) -> Iterator[Watcher]:
     from rich.console import Console  # noqa: PLC0415 - only a person at a terminal pays for it
     from rich.live import Live  # noqa: PLC0415 - the same
 
-    console = Console(file=out, no_color=not colour)
+    console = Console(file=cast("IO[str]", Forgiving(out)), no_color=not colour)
     watcher = RichWatcher(console)
     with Live(watcher, console=console, refresh_per_second=8, transient=True, redirect_stdout=False):
         yield watcher
