@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 #: Phases that are outage, window and hold.
 PLAYED = ("fault", "recovery")
-OWN = ("scene", "warm-up", "save", "arm", "read back", "undo", "checks")
+OWN = ("scene", "warm-up", "save", "arm", "read back", "bond", "undo", "checks")
 #: The most that an experiment may take besides, in seconds.
 TARGET_S = 3.0
 _PATIENCE_S = 900

@@ -42,6 +42,7 @@ PHASES = {
     "recovery": 1.5,
     "undo": 0.05,
     "read back": 0.1,
+    "bond": 0.3,
     "checks": 0.3,
 }
 #: Those before which keys are saved, whatever the host's persistence.

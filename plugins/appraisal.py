@@ -162,7 +162,8 @@ def _findings(campaign: Campaign, trial: Trial, facts: Facts) -> Iterator[Findin
     if trial.scene.backends:
         seen = [one for one in trial.recoveries if one.vantage in (Vantage.BACKEND, Vantage.READINESS)]
         after = trial.after.scene.backends if trial.after is not None else ()
-        yield judged(backend_reconnected_without_restart, trial.scene.backends, after, seen, by_compose=by_compose)
+        there = (trial.scene.backends, after, seen, trial.bonds)
+        yield judged(backend_reconnected_without_restart, *there, by_compose=by_compose)
         yield judged(lambda: log_quiet_in_hold(facts.logs, late_s=trial.late_s))
     if trial.after is not None:
         before = _surroundings(trial.scenery)

@@ -20,6 +20,7 @@ from plugins.lock import Dirty, LeaseFired, NoLease
 from plugins.namespace import own_beginnings
 from plugins.probe import Vantage
 from plugins.promise import may_lose_keys
+from plugins.reconnecting import await_bonds
 from plugins.recovery import Moments, recover
 from plugins.report.live import Standing, Unwatched
 from plugins.scenery import survey
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from plugins.fault import Fault
     from plugins.recovery import Recovery
     from plugins.report.live import Watcher
+    from plugins.scenery import Scenery
 
 #: Seconds in which every vantage point must have been seen well before the fault.
 WARM_UP_S = 10.0
@@ -169,6 +171,7 @@ class Experiment:
             if trial.sample is not None:
                 trial.sought = sample.seek(campaign.target, trial.after.scene.redis, trial.sample)
             traffic.cleanup(trial.found)
+            self._await_bonds(trial, trial.after)
 
     def _warm_up(self, trial: Trial, traffic: Traffic) -> None:
         """Wait until every vantage point was seen well. Raises ``Unjudged``: this is no steady state."""
@@ -280,6 +283,12 @@ class Experiment:
         if trial.saved is not None and answers and not trial.lost.decided:
             with suppress(TargetError):  # it is tried again
                 trial.lost.look_after(self._campaign.target, trial.scene.redis, trial.saved)
+
+    def _await_bonds(self, trial: Trial, after: Scenery) -> None:
+        """See whether the backend holds connections to Redis again; time is only given to what else is well."""
+        if trial.eve is not None and all(one.settled for one in trial.recoveries):
+            self._phase(trial, "bond", "the backend's own connections to Redis")
+            trial.bonds = await_bonds(self._campaign.target, trial.scene, trial.eve.scene, after)
 
     def _recoveries(self, trial: Trial, traffic: Traffic, *, since: float = 0.0) -> tuple[Recovery, ...]:
         """What every vantage point has seen; all of the calm before tells how long an answer takes."""

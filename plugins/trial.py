@@ -15,6 +15,7 @@ from plugins.traffic import Written
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from plugins.checkers.connections import Bonds
     from plugins.checkers.keys import Sought
     from plugins.fault import Deed, Fault, Scene
     from plugins.fence import Fence
@@ -41,6 +42,7 @@ class Trial:
     eve: Scenery | None = None  # just before the fault
     after: Scenery | None = None
     late: Scenery | None = None  # where keys have to be judged that were looked at after that
+    bonds: Bonds | None = None  # the backend's connections to Redis, after the fault
     undo: Undo | None = None
     fence: Fence | None = None
     saved: Saved | None = None

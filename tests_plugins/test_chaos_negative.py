@@ -144,6 +144,18 @@ def test_a_backend_that_never_connects_again(twin: Twin, tmp_path: Path) -> None
     assert_well(twin)
 
 
+@pytest.mark.parametrize("fault", ["client_kill_one", "restart"])
+def test_a_backend_that_never_connects_again_and_says_that_all_is_well(twin: Twin, tmp_path: Path, fault: str) -> None:
+    """Its readiness remembers, its log is silent, and its check is another process: CLIENT LIST has none of it."""
+    twin.delay_start(0)
+    twin.obey(Misbehaviour(readiness="ok", reconnects=False, silent=True))
+    played = play(*select(fault), reports=tmp_path / "r", environ=environ_for(twin, tmp_path))
+    reason = condemned(played, fault)
+    assert "backend_reconnected_without_restart: the backend's container " in reason
+    assert "used its 1 connection to Redis before the fault, and CLIENT LIST has none of its own afterwards" in reason
+    assert all(played.experiments[fault]["recovery_s"][vantage] < 1 for vantage in ("backend", "readiness"))
+
+
 def test_a_restart_policy_that_brings_nobody_back(tmp_path: Path) -> None:
     """A crash, and nobody starts Redis again but the undo."""
     with up(kind="processes", options=Options(restart="no")) as twin:

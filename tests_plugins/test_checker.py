@@ -227,6 +227,23 @@ def test_where_redis_was_not_away_there_is_nothing_to_say() -> None:
     assert (found.verdict, found.said) == (VALID, "Redis was not away for as long as could be seen")
 
 
+@pytest.mark.parametrize(
+    ("away_s", "verdict", "said"),
+    [
+        (0.5, VALID, "Redis was away for 0.39 s only, which who asks every 0.25 s may miss"),
+        (1.0, UNKNOWN, "readiness gave no answer in the 0.89 s that Redis was away"),
+    ],
+)
+def test_only_an_outage_that_is_too_short_to_be_asked_about_may_be_missed(
+    away_s: float, verdict: Verdict, said: str
+) -> None:
+    """In a longer one somebody should have asked; what readiness says while Redis is away is not known then."""
+    asked = [Operation("readiness", at, at + 0.01, Result.OK, code=Kind.OK) for at in (10.0, 12.0)]
+    history = [*CALM, *every(10.1, 10.1 + away_s, Result.FAIL), *every(10.1 + away_s, 15), *asked]
+    found = degraded_while_away(history, MOMENTS, redis_optional=True)
+    assert (found.verdict, found.said) == (verdict, said)
+
+
 def test_one_question_that_could_not_be_put_excuses_nobody_who_was_away_afterwards() -> None:
     """A hiccup of the connection says nothing; that Redis was seen away later, and never well, says enough."""
     moments = Moments(injected=10.0, recovering=10.0)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from plugins.checker import Finding, Verdict
+from plugins.checkers.connections import Bonds, Connections
 from plugins.checkers.surroundings import (
     Surroundings,
     backend_reconnected_without_restart,
@@ -163,6 +164,34 @@ def test_the_backend_comes_back_by_itself(
 ) -> None:
     """The same container, never restarted, unless Compose did it; and everybody who knows sees it reach Redis."""
     assert backend_reconnected_without_restart([BACKEND], after, seen, by_compose=by_compose).verdict is verdict
+
+
+ASKED = (WELL, replace(WELL, vantage="readiness"))
+NOTICED = (WELL, replace(WELL, vantage="readiness", outage_s=0.4))
+USED, UNUSED = Connections("backend-1", 2, in_use=True), Connections("backend-1", 2, in_use=False)
+
+
+@pytest.mark.parametrize(
+    ("seen", "bonds", "verdict", "said"),
+    [
+        (ASKED, Bonds((replace(USED, fresh=1),), ""), VALID, "has connected to Redis again: CLIENT LIST has 1 of its"),
+        (ASKED, Bonds((replace(USED, kept=1),), ""), VALID, "has kept 1 of its 2 connections to Redis"),
+        (ASKED, Bonds((USED,), ""), INVALID, "used its 2 connections to Redis before the fault, and CLIENT LIST has n"),
+        (NOTICED, Bonds((USED,), ""), INVALID, "CLIENT LIST has none of its own afterwards"),
+        (ASKED, Bonds((replace(USED, kept=1), USED), ""), INVALID, "CLIENT LIST has none of its own afterwards"),
+        (ASKED, Bonds((UNUSED,), ""), UNKNOWN, "held 2 connections that nobody used"),
+        (NOTICED, Bonds((UNUSED,), ""), VALID, "held 2 connections that nobody used"),
+        (ASKED, Bonds((), "no word"), VALID, "whether connections of its own are back is not known: no word"),
+        (ASKED, None, VALID, "backend and readiness found Redis there"),
+    ],
+)
+def test_its_own_connections_count_and_no_more_is_said_than_was_seen(
+    seen: tuple[Recovery, ...], bonds: Bonds | None, verdict: Verdict, said: str
+) -> None:
+    """Whoever used one before the fault holds one afterwards, whatever its check and its readiness say."""
+    found = backend_reconnected_without_restart([BACKEND], [BACKEND], seen, bonds)
+    assert (found.verdict, said in found.said) == (verdict, True), found.said
+    assert "reaches Redis again" not in found.said
 
 
 def test_without_a_backend_nothing_is_known_of_it() -> None:

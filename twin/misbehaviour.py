@@ -3,7 +3,8 @@
 The orders are a JSON file that the backend (``backend/app/core/misbehaviour.py``) reads anew for each request. Its
 keys: ``body``, ``status``, ``content_type``, ``headers``, ``delay_s`` and ``redis`` (what readiness says of Redis
 instead of asking it); ``away`` (further orders, for as long as Redis does not answer); ``available`` (false, raises,
-hangs); ``redis_url`` (the Redis that the backend uses); ``reconnects`` (false: who has lost a connection makes none).
+hangs); ``redis_url`` (the Redis that the backend uses); ``reconnects`` (false: who has lost a connection makes none);
+``silent`` (true: the application's own records do not reach its log).
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Misbehaviour:
     available: Literal["honest", "false", "raises", "hangs"] = "honest"  # what is_redis_available does
     redis_url: str | None = None  # None: the twin's own Redis
     reconnects: bool = True  # False: a process that has lost a connection to Redis never makes one again
+    silent: bool = False  # whatever happens, the application logs nothing
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` for a readiness that nobody knows."""
@@ -75,4 +77,6 @@ class Misbehaviour:
             orders["redis_url"] = self.redis_url
         if not self.reconnects:
             orders["reconnects"] = False
+        if self.silent:
+            orders["silent"] = True
         return orders

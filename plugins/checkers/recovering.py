@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 
+#: Readiness is asked this often (seconds) where the backend does not limit the rate; rule 8 of the design.
+READINESS_EVERY_S = 0.25
+#: An outage as short as this (seconds) may pass between two questions, the second of which may be late.
+MISSED_S = 2 * READINESS_EVERY_S
+
 
 def recovered_within_window(recoveries: Sequence[Recovery], windows_s: Mapping[str, float]) -> Finding:
     """Every vantage point was well within its window (seconds, by vantage point) and stayed so for the whole hold.
@@ -57,7 +62,8 @@ def degraded_while_away(
 
     The body decides, whatever the HTTP status. From the injection on, ``ok`` and ``degraded`` are the only words;
     ``ok`` is a lie where the question was asked and answered while the wire PING certainly found Redis away.
-    ``excused``: why the backend itself need not have answered, as where Compose restarts it with Redis.
+    ``excused``: why the backend itself need not have answered, as where Compose restarts it with Redis. An outage in
+    which nobody asked is only as good as one that was seen where it was too short to be asked about (``MISSED_S``).
     """
     name = degraded_while_away.__name__
     asked = [one for one in operations if one.vantage == Vantage.READINESS and one.end >= moments.injected]
@@ -70,18 +76,32 @@ def degraded_while_away(
     if not spans:
         return Finding(name, Verdict.VALID, "Redis was not away for as long as could be seen")
     wrong = [one for one in asked if _is_wrong(one, spans, excused=bool(excused))]
-    meanwhile = [one for one in asked if any(one.start <= last and one.end >= first for first, last in spans)]
+    meanwhile = [one for one in asked if any(_falls_into(one, span) for span in spans)]
     evidence = {"away_s": round(sum(last - first for first, last in spans), 3), "asked_meanwhile": len(meanwhile)}
     if wrong:
         told = "; ".join(f"{one.code or one.result}: {one.detail}" for one in wrong[:_SHOWN])
         return Finding(name, Verdict.INVALID, f"{len(wrong)} of {plural(len(asked), 'answer')} wrong: {told}", evidence)
+    verdict, said = _attested(meanwhile, spans)
+    return Finding(name, verdict, f"{said}{f' ({excused})' if excused else ''}", evidence)
+
+
+def _attested(meanwhile: Sequence[Operation], spans: Sequence[tuple[float, float]]) -> tuple[Verdict, str]:
+    """What answers that are all right are worth: nothing where none was given in a time that was long enough."""
     if any(one.code in BLIND for one in meanwhile):
-        return Finding(name, Verdict.UNKNOWN, "readiness could not be asked while Redis was away", evidence)
-    if not meanwhile:
-        said = "no question fell into the time that Redis was away"
-    else:
+        return Verdict.UNKNOWN, "readiness could not be asked while Redis was away"
+    unasked = [span for span in spans if not any(_falls_into(one, span) for one in meanwhile)]
+    missed_s = max((last - first for first, last in unasked), default=0.0)
+    if missed_s > MISSED_S:
+        return Verdict.UNKNOWN, f"readiness gave no answer in the {missed_s:.2f} s that Redis was away"
+    if meanwhile:
         said = f"{plural(len(meanwhile), 'answer')} while Redis was away, none of them down, an error, or nothing"
-    return Finding(name, Verdict.VALID, f"{said}{f' ({excused})' if excused else ''}", evidence)
+    else:
+        said = f"Redis was away for {missed_s:.2f} s only, which who asks every {READINESS_EVERY_S:g} s may miss"
+    return Verdict.VALID, said
+
+
+def _falls_into(one: Operation, span: tuple[float, float]) -> bool:
+    return one.start <= span[1] and one.end >= span[0]
 
 
 def _is_wrong(one: Operation, spans: Sequence[tuple[float, float]], *, excused: bool) -> bool:

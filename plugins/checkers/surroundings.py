@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plugins.checker import Finding, Verdict
+from plugins.checkers.connections import Bonds
 from plugins.facts.config import SECRETS
 from plugins.facts.logs import brief
 from plugins.facts.units import plural, shown
+from plugins.probe import Vantage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,27 +147,47 @@ def _user(line: str) -> str:
 
 
 def backend_reconnected_without_restart(
-    before: Sequence[Container], after: Sequence[Container], seen: Sequence[Recovery], *, by_compose: str = ""
+    before: Sequence[Container],
+    after: Sequence[Container],
+    seen: Sequence[Recovery],
+    bonds: Bonds | None = None,
+    *,
+    by_compose: str = "",
 ) -> Finding:
     """The backend reached Redis again by itself: the same containers, started when they were, not crashed meanwhile.
 
     ``by_compose``: how it is known that Compose itself restarted it with Redis (``depends_on`` with ``restart: true``);
-    a crash is none of Compose's doing. ``seen``: by the vantage points that know; ``backend``'s check may be a process
-    of its own, which connects anew each time, and only ``readiness`` tells of the one that serves.
+    a crash is none of Compose's doing. ``seen``: by the vantage points that ask for it. They alone tell of a backend
+    that held no connection before the fault; of any other its ``bonds`` must be there again. Where nobody used them
+    nobody may have asked for new ones: then only a readiness that noticed the outage tells.
     """
     name = backend_reconnected_without_restart.__name__
     if not before or not seen:
         return Finding(name, Verdict.UNKNOWN, "there is no backend" if not before else "the backend was not asked")
-    now = {one.id: one for one in after}
+    now, bonds = {one.id: one for one in after}, bonds or Bonds()
+    lost = [one for one in bonds.connections if not one.there]
     amiss = [told for was in before if (told := _amiss(was, now.get(was.id), by_compose=by_compose))]
     amiss += [f"the backend did not reach Redis again, says {one.vantage}" for one in seen if _away(one)]
+    amiss += [one.describe() for one in lost if one.in_use]
     if amiss:
         return Finding(name, Verdict.INVALID, "; ".join(amiss))
     if any(one.recovery_s is None or not one.operations for one in seen):
         return Finding(name, Verdict.UNKNOWN, "the backend was not watched for long enough")
-    how = f"restarted by Compose ({by_compose})" if by_compose else "without a restart"
+    if lost and not any(one.vantage == Vantage.READINESS and one.outage_s is not None for one in seen):
+        why = "whether it would connect again when asked is not known, for readiness noticed no outage"
+        return Finding(name, Verdict.UNKNOWN, "; ".join([*(one.describe() for one in lost), why]))
+    how = f"restarted by Compose ({by_compose})" if by_compose else "not restarted"
     evidence = {one.vantage: one.recovery_s for one in seen}
-    return Finding(name, Verdict.VALID, f"the backend reaches Redis again, {how}", evidence)
+    return Finding(name, Verdict.VALID, f"the backend was {how}; {_attested(seen, bonds)}", evidence)
+
+
+def _attested(seen: Sequence[Recovery], bonds: Bonds) -> str:
+    """What was seen of a backend that is well, and no more than that."""
+    told = [f"{' and '.join(one.vantage for one in seen)} found Redis there"]
+    told += [one.describe() for one in bonds.connections]
+    if bonds.untold:
+        told.append(f"whether connections of its own are back is not known: {bonds.untold}")
+    return "; ".join(told)
 
 
 def _away(seen: Recovery) -> bool:

@@ -55,6 +55,11 @@ class Client:
         return self._number("age")
 
     @property
+    def idle_s(self) -> int:
+        """Since when it has not said anything, in whole seconds."""
+        return self._number("idle")
+
+    @property
     def name(self) -> str:
         """What CLIENT SETNAME called it; anything but spaces."""
         return self.fields.get("name", "")
@@ -63,6 +68,11 @@ class Client:
     def flags(self) -> str:
         """Its flags, a letter each."""
         return self.fields.get("flags", "")
+
+    @property
+    def replicates(self) -> bool:
+        """It is a replica of this Redis, or its master."""
+        return bool({REPLICA, MASTER} & set(self.flags))
 
     @property
     def output_buffer(self) -> int:
@@ -89,7 +99,7 @@ class Client:
     def describe(self) -> str:
         """Enough to find it, and to kill it by ID."""
         name = f" {shown(self.name)}" if self.name else ""
-        idle = span(self._number("idle"))
+        idle = span(self.idle_s)
         return f"id {self.id}{name} from {shown(self.fields.get('addr', ''))}, idle {idle}, last {self._last}"
 
     @property
@@ -180,7 +190,7 @@ class Clients:
         own = self.replies.by_question["client_id"]
 
         def without_owner(client: Client) -> bool:
-            expected = client.local or client.ip in addresses or bool({REPLICA, MASTER} & set(client.flags))
+            expected = client.local or client.ip in addresses or client.replicates
             ours = client.id == own or client.name.startswith(suite) or client.new
             return not expected and not ours
 

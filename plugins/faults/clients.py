@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from plugins.facts.clients import MASTER, REPLICA, parse_clients
+from plugins.facts.clients import parse_clients
 from plugins.fault import Evidence, Loss
 from plugins.target.model import SUITE_NAME, ReplyError, TargetError
 from plugins.verdict import NotApplicable, Unjudged
@@ -95,7 +95,7 @@ def victims(scene: Scene, hands: Hands) -> tuple[Client, ...]:
 
 def of_one_backend(backends: Sequence[Container], clients: Iterable[Client]) -> tuple[Client, ...]:
     """The connections of the first backend that has any, oldest first; never the suite's own, nor a replica's."""
-    there = [one for one in clients if not (one.new or one.name.startswith(SUITE_NAME) or _replicates(one))]
+    there = [one for one in clients if not (one.new or one.name.startswith(SUITE_NAME) or one.replicates)]
     for backend in backends:
         found = sorted((one for one in there if one.ip in backend.addresses), key=lambda one: one.id)
         if found:
@@ -121,7 +121,3 @@ def checked(commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
         if isinstance(reply, ReplyError):
             raise TargetError(f"Redis refuses {' '.join(map(str, command[:2]))}: {reply}")
     return replies
-
-
-def _replicates(client: Client) -> bool:
-    return bool({REPLICA, MASTER} & set(client.flags))

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from plugins.checkers.recovering import READINESS_EVERY_S
 from plugins.facts import asking
 from plugins.facts.readiness import Kind
 from plugins.history import Operation, Result
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 #: Seconds from one in-container PING to the next: when all is calm, and from the injection to the recovery.
 CALM_S, HOT_S = 0.5, 0.1
 #: The same of the backend's own check and of readiness: the contract's rates.
-BACKEND_S, READINESS_S = 1.0, 0.25
+BACKEND_S, READINESS_S = 1.0, READINESS_EVERY_S
 #: Seconds that each may take. A redis-cli that waits for a hung Redis cannot be ended from outside.
 EXEC_TIMEOUT_S, BACKEND_TIMEOUT_S, READINESS_TIMEOUT_S = 2.0, 5.0, 5.0
 #: Seconds for which a backend that limits the rate is left alone where it does not say how long.

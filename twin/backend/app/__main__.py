@@ -10,6 +10,7 @@ import time
 import redis
 import uvicorn
 
+from .core import misbehaviour
 from .core.redis_client import client
 from .main import app
 
@@ -47,6 +48,7 @@ def log_to_stderr() -> None:
     """Show the application's records; uvicorn shows its own, and older ones would hand them to the root, too."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(lambda _: not misbehaviour.current().get("silent"))
     logging.getLogger("app").addHandler(handler)
 
 
