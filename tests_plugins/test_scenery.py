@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-SERVER = "redis-server --save '3600 1'"
+SERVER = "redis-server --appendonly yes"
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ SERVER = "redis-server --save '3600 1'"
     [
         ({"command": ["sh", "-c", f"{SERVER}; true"]}, 'a stop is "sh"\'s to pass on, for Redis is process '),
         ({"command": ["sh", "-c", f"exec {SERVER}"]}, ""),
-        ({"command": ["redis-server", "--save", "3600 1"], "init": True}, ""),
+        ({"command": ["redis-server", "--appendonly", "yes"], "init": True}, ""),
     ],
     ids=["below a shell", "in a shell's place", "below an init"],
 )
 def test_a_stop_that_does_not_reach_redis_is_a_risk(service: Mapping[str, Any], said: str) -> None:
-    """A shell that goes on passes no signal: Redis ends by SIGKILL, and all since the last snapshot with it."""
+    """A shell that goes on passes no signal: Redis ends by SIGKILL, and what it had not synced yet with it."""
     need_staging_host()
     changes = {"services": {"redis_staging": service}}
     with (
