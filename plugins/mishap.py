@@ -62,15 +62,22 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     except BrokenPipeError:
         if not _is_asked_for(config):
             raise
-        # Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _end(config, Exit.INTERRUPTED, _GONE)
     except Exception as fault:
         if not _is_asked_for(config):
             raise
         return _end(config, Exit.INTERNAL, f"fault in the suite: {told(fault)}")
     finally:
+        _flush()
         interruption.over()
+
+
+def _flush() -> None:
+    """What cannot be written any more must not become pytest's own exit code for a broken pipe, which is 1."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
