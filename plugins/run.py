@@ -50,10 +50,14 @@ class Run:
     run_id: str = ""
 
     def __post_init__(self) -> None:
-        """Name the run: start in UTC, host, suite, and four random digits against collisions."""
+        """Name the run: start in UTC, host, suite, the part of the second, and two random digits against collisions.
+
+        Names of one host sort as their runs began: the newest baseline is found by its name.
+        """
         stamp = self.started.strftime("%Y%m%dT%H%M%SZ")
+        part = self.started.microsecond * 0x10000 // 1_000_000
         name = re.sub(r"[^\w.-]", "_", self.host.name, flags=re.ASCII)
-        self.run_id = f"{stamp}-{name}-{self.request.suite}-{secrets.token_hex(2)}"
+        self.run_id = f"{stamp}-{name}-{self.request.suite}-{part:04x}{secrets.token_hex(1)}"
 
     @property
     def duration_s(self) -> float:

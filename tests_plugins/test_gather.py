@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from contextlib import contextmanager
@@ -48,6 +49,33 @@ def test_a_part_that_hangs_is_unjudged_by_name(flow: Flow) -> None:
     with pytest.raises(Unjudged, match=r"the slow part: nothing came back within 0.2 s"):
         part.get()
     assert time.monotonic() - begun < 2
+
+
+def test_a_signal_is_not_slept_over() -> None:
+    """One that another thread was given does not wake the main thread; it is heeded soon nevertheless."""
+
+    class Heard(Exception):
+        pass
+
+    def hear(*_: object) -> None:
+        raise Heard
+
+    flow = Flow(patience_s=20)
+
+    def tell_this_thread() -> None:
+        flow.stopped.wait(0.5)  # the main thread has gone to sleep by now
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        flow.stopped.wait(30)
+
+    before = signal.signal(signal.SIGUSR1, hear)
+    begun = time.monotonic()
+    try:
+        with pytest.raises(Heard):
+            flow.start("the slow part", tell_this_thread).get()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        flow.close()
+    assert time.monotonic() - begun < 10
 
 
 def test_a_part_that_the_target_failed_is_unjudged(flow: Flow) -> None:

@@ -45,16 +45,24 @@ def test_a_broken_hook_is_no_red_gate(tmp_path: Path, hook: str, order: str) -> 
         assert (document["exit_code"], document["verdict"], "oh dear" in document["reason"]) == (3, "unjudged", True)
 
 
-def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path) -> None:
-    """As ``| head`` does: exit 2, no traceback, and no folder that lacks its run.json."""
+@pytest.mark.parametrize(("unbuffered", "exit_code"), [({}, 10), ({"PYTHONUNBUFFERED": "1"}, 2)])
+def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path, unbuffered: dict[str, str], exit_code: int) -> None:
+    """As ``| head`` does: no traceback, no folder without its run.json, and the verdict's exit code or an interrupt's.
+
+    That Python has buffered all of it until the verdict is known, and is then told, changes no verdict.
+    """
     argv = [sys.executable, "-m", "pytest", *on_a_trap(tmp_path)]
-    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | unbuffered
+    with subprocess.Popen(
+        argv, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
         said = process.stderr.read()
-    assert (process.returncode, "Traceback" in said, "BrokenPipe" in said) == (2, False, False), said
-    assert [one for one in (tmp_path / "r").glob("2*") if not (one / "run.json").exists()] == []
+    assert (process.returncode, "Traceback" in said, "BrokenPipe" in said) == (exit_code, False, False), said
+    documents = [one / "run.json" for one in (tmp_path / "r").glob("2*")]
+    assert {json.loads(one.read_text(encoding="utf-8"))["exit_code"] for one in documents} <= {exit_code}
 
 
 def test_a_broken_plugin_of_the_suites_own_tests_is_pytests_business(tmp_path: Path) -> None:

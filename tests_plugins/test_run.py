@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ def test_unjudged_advice_is_fatal_only_when_strict() -> None:
     run = make_run(strict=True)
     run.results["x"] = make_result(Outcome.ERROR, Severity.ADVICE)
     assert run.exit_code(0) == Exit.UNJUDGED
+
+
+def test_runs_are_named_in_the_order_in_which_they_began() -> None:
+    """Within one second, too: the newest baseline is the one whose name is the last."""
+    second = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    began = [second + timedelta(milliseconds=after) for after in (0, 1, 90, 500, 999, 1000)]
+    names = [replace(make_run(), started=instant).run_id for instant in began]
+    assert (names, len(set(names))) == (sorted(names), len(names))
 
 
 @pytest.mark.parametrize(("kept", "lost"), list(itertools.combinations(PRECEDENCE, 2)))

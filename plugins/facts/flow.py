@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, wait
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from plugins.target.model import TargetError
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: The longest wait in one piece, in seconds. A signal that arrives just before a wait begins, or in another thread,
+#: does not end it: Python handles it when the main thread runs again.
+_DEAF_S = 0.2
 #: How long ``Flow.close`` waits for its threads altogether, in seconds; they are daemons, so none outlives the run.
 _FAREWELL_S = 3.0
 
@@ -39,10 +41,12 @@ class Later(Generic[T]):
         Raises ``NotJudged`` or ``Unreachable`` as the part itself did; ``Unjudged`` where the target failed
         (``TargetError``) or no answer came in time.
         """
+        while not self._future.done():
+            left_s = self._flow.remaining_s()
+            if not wait([self._future], timeout=min(left_s, _DEAF_S)).done and not left_s:
+                raise Unjudged(f"{self.name}: nothing came back within {self._flow.patience_s:g} s")
         try:
-            return self._future.result(timeout=self._flow.remaining_s())
-        except FutureTimeout:
-            raise Unjudged(f"{self.name}: nothing came back within {self._flow.patience_s:g} s") from None
+            return self._future.result()
         except (NotJudged, Unreachable) as known:
             raise known.with_traceback(None) from None
         except TargetError as error:

@@ -167,11 +167,15 @@ class Held:
         scene.mend(_await_answer, scene.twin)  # what was closed must be gone for Redis, too
         sent = b"".join(map(resp.encode, self.commands))
         for _ in range(self.count):
-            connection = socket.create_connection(scene.twin.actions.redis_address(), timeout=5)
-            scene.mend(connection.close)
-            connection.sendall(sent)
+            _hold(scene).sendall(sent)
         if self.seen_as:
             _await_shown(scene.twin, self.seen_as, self.count)
+
+
+def _hold(scene: Scene) -> socket.socket:
+    connection = socket.create_connection(scene.twin.actions.redis_address(), timeout=5)
+    scene.mend(connection.close)
+    return connection
 
 
 def _await_shown(twin: Twin, words: str, count: int) -> None:
@@ -192,6 +196,39 @@ def _await_answer(twin: Twin) -> None:
     )
 
 
+#: For so long (seconds) everybody is turned away where all places are taken: of connections that were just closed, the
+#: places are free a little later.
+_TURNED_AWAY_S = 0.3
+
+
+@dataclass(frozen=True)
+class Full:
+    """All places for clients are taken, and stay so."""
+
+    places: int
+
+    marks: ClassVar[bool] = True
+
+    def inflict(self, scene: Scene) -> None:
+        """Take them, and each that becomes free."""
+        Config({"maxclients": str(self.places)}).inflict(scene)
+        _await_answer(scene.twin)
+        Held(count=self.places).inflict(scene)
+
+        def knock() -> str:
+            _hold(scene)
+            return refusal(scene.twin, ("PING",))
+
+        eventually(
+            knock,
+            lambda said: "max number of clients" in said,
+            what="nobody is let in",
+            within_s=5,
+            hold_s=_TURNED_AWAY_S,
+            catch=(OSError,),
+        )
+
+
 @dataclass(frozen=True)
 class Rejected:
     """A client was turned away at maxclients; there is room again."""
@@ -202,16 +239,7 @@ class Rejected:
         """Fill all places, knock once more, and leave."""
         few = Scene(scene.subject, scene.folder)
         with few.stack:
-            Config({"maxclients": "60"}).inflict(few)
-            _await_answer(scene.twin)
-            Held(count=60).inflict(few)
-            eventually(
-                lambda: refusal(scene.twin, ("PING",)),
-                lambda said: "max number of clients" in said,
-                what="a client that is turned away",
-                within_s=5,
-                catch=(OSError,),
-            )
+            Full(places=60).inflict(few)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tests_plugins.detection.breaks import (
     Unsaid,
 )
 from tests_plugins.detection.engine_breaks import Frozen, Secured
-from tests_plugins.detection.redis_breaks import COUNTS_ARE_FORGOTTEN, Asked, Config, Held, Relocked
+from tests_plugins.detection.redis_breaks import COUNTS_ARE_FORGOTTEN, Asked, Config, Full, Held, Relocked
 from tests_plugins.detection.row import Row
 from twin.options import Options
 
@@ -59,7 +59,7 @@ ROWS = (
     ),
     Row(
         "maxclients is reached",
-        (COUNTS_ARE_FORGOTTEN, Config({"maxclients": "40"}), Held(count=40)),
+        (COUNTS_ARE_FORGOTTEN, Full(places=40)),
         failed={"checklist/redis_responds": "max number of clients"},
     ),
     Row(
