@@ -137,7 +137,7 @@ def measure(ground: Ground, delay_s: float) -> Measured:
         recovery = recover(history.all(), Vantage.PING, moments, hold_s=_HOLD_S)
         outages = pinger.outages()
         traffic.cleanup()
-    if recovery.outage_s is None or not outages:
+    if recovery.outage_s is None or recovery.uncertainty_s is None or not outages:
         raise RuntimeError(f"no outage was seen: by the pinger {outages}, by the probe {recovery}")
     return Measured(
         ground.where,

@@ -11,13 +11,14 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from plugins import appraisal, guard, sample, saving
+from plugins import appraisal, sample, saving
 from plugins.eventually import NotInTime, eventually
 from plugins.fault import Loss
 from plugins.fence import Fence
 from plugins.hands import LiveHands
 from plugins.lock import Dirty, LeaseFired, NoLease
 from plugins.namespace import own_beginnings
+from plugins.permission import permit
 from plugins.probe import Vantage
 from plugins.promise import may_lose_keys
 from plugins.reconnecting import await_bonds
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 #: Seconds in which every vantage point must have been seen well before the fault.
 WARM_UP_S = 10.0
+#: Seconds beyond its window in which a vantage point may still become well, so that it is told how late it was.
+LATE_S = 5.0
 #: Seconds beyond window and hold for the slowest vantage point's last answer.
 SLACK_S = 3.0
 #: Seconds between two looks at how far the recovery is.
@@ -88,7 +91,7 @@ class Experiment:
 
     def _undergo(self, trial: Trial) -> ExperimentResult:
         try:
-            self._permit(trial)
+            permit(self._campaign, trial, partial(self._phase, trial))
             self._play(trial)
             self._campaign.see_unchanged()
             if trial.restored is not None and trial.restored.otherwise:
@@ -112,25 +115,6 @@ class Experiment:
             if self.last is not None:
                 self._told(trial.fault, self.last)
         return self.last
-
-    def _permit(self, trial: Trial) -> None:
-        """See that the experiment may begin. Raises ``NotApplicable`` and ``Unjudged``."""
-        campaign, fault = self._campaign, trial.fault
-        if refusal := guard.family_refusal(campaign.host, fault):
-            raise NotApplicable(refusal)
-        if campaign.halted:
-            raise Unjudged(f"not begun: {campaign.halted}")
-        self._phase(trial, "scene", "who is there before the fault")
-        campaign.see_unchanged()
-        trial.before = before = survey(campaign.target)
-        risk = may_lose_keys(before.observed, fault.loss)
-        harm = "" if fault.loss.process_lives_on else before.by_hand.refusal()
-        if why := fault.unavailable(before.scene) or guard.loss_refusal(campaign.host, risk) or harm:
-            raise NotApplicable(why)
-        if fault.loss is not Loss.FLUSHED and campaign.host.chaos.data_loss != "allowed":
-            own = campaign.host.namespace.encode()
-            there = before.facts.databases.all
-            trial.sample = sample.draw(campaign.target, before.scene.redis, there, leave_out=own)
 
     def _play(self, trial: Trial) -> None:
         """From the first probe to the last. What was begun is ended, whatever happens in between."""
@@ -248,7 +232,7 @@ class Experiment:
         self._campaign.chronicle.moments(trial)
 
     def _await_recovery(self, trial: Trial, traffic: Traffic) -> None:
-        """Watch until every vantage point is well and the hold is over, or the window has passed in vain."""
+        """Watch until every vantage point is well and the hold is over, or the window has long passed in vain."""
         moments = trial.moments or Moments(0.0, 0.0)
         within = windows(self._campaign.host, trial.fault, traffic.vantages)
         longest_s, hold_s = max(within.values()), self._campaign.host.windows.hold_s
@@ -264,14 +248,14 @@ class Experiment:
 
         def over(seen: tuple[Recovery, ...]) -> bool:
             now_s = time.monotonic() - moments.recovering
-            return not any(one.waits(within[one.vantage], now_s) for one in seen)
+            return not any(one.waits(within[one.vantage] + LATE_S, now_s) for one in seen)
 
         with suppress(NotInTime):  # the checkers say which vantage points were not well in time
             eventually(
                 look,
                 over,
                 what="recovery",
-                within_s=longest_s + hold_s + SLACK_S,
+                within_s=longest_s + LATE_S + hold_s + SLACK_S,
                 every_s=LOOK_EVERY_S,
                 describe=lambda _: "",
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from plugins.eventually import NotInTime, eventually
@@ -39,6 +40,10 @@ OUTLIVED = (
     " out (KillUserProcesses=yes in logind.conf)? KillExcludeUsers= there, with that user's name, would prevent it"
 )
 
+STANDS_STILL = (
+    "the watcher on the host has not ticked for {:.0f} s: it is stopped, or the host is, and would undo nothing"
+)
+
 #: What it means that a watcher which was told to end did not do so quietly.
 ENDINGS = {
     "fired": "the lease ran out, or the watcher was left with an undo: it has undone",
@@ -60,6 +65,7 @@ class Lease:
         self._over = threading.Event()
         self._fired = ""
         self._first = self._tick = -1
+        self._ticked = time.monotonic()
         self._renew()
         self._first = self._tick
         self._thread = threading.Thread(target=self._renew_on, daemon=True, name="lease")
@@ -176,8 +182,16 @@ class Lease:
             if self._fired:
                 return
             try:
-                self._tick = self._beats.renew(self._lease_s)
+                self._note(self._beats.renew(self._lease_s))
             except LeaseFired as fired:
                 self._fired = str(fired)
             except TargetError as error:
                 self._fired = f"the lease cannot be renewed any more; the host undoes what is owed, or has: {error}"
+
+    def _note(self, tick: int) -> None:
+        """A watcher that is there and does not tick, as one that was stopped (SIGSTOP), would undo nothing."""
+        now = time.monotonic()
+        if tick != self._tick:
+            self._tick, self._ticked = tick, now
+        elif now - self._ticked > self._lease_s:
+            self._fired = STANDS_STILL.format(now - self._ticked)

@@ -60,13 +60,14 @@ class Recovery:
 
     ``settled``: the hold was observed whole, so that nothing that is still to come can change the figures (but for
     an operation in flight). Until then ``recovery_s`` is None, and ``well_s`` says when the present spell of good
-    operations began. ``outage_s`` of a vantage point that is still away counts up to its last operation.
+    operations began. ``outage_s`` of a vantage point that is still away counts up to its last operation, and nothing
+    bounds how much longer it is: ``uncertainty_s`` is None then, and only then.
     """
 
     vantage: str
     recovery_s: float | None
     outage_s: float | None
-    uncertainty_s: float
+    uncertainty_s: float | None
     settled: bool
     flapped: bool
     operations: int
@@ -80,9 +81,9 @@ class Recovery:
         if not self.operations:
             return f"{self.vantage}: nothing was asked"
         away = (
-            f"no outage seen (± {_seconds(self.uncertainty_s)})"
+            f"no outage seen (± {_seconds(self.uncertainty_s or 0.0)})"
             if self.outage_s is None
-            else f"outage {_seconds(self.outage_s)}"
+            else f"outage {span(self.outage_s, self.uncertainty_s)}"
         )
         flaps = "; away again in between" if self.flapped else ""
         if self.recovery_s is None:
@@ -90,7 +91,8 @@ class Recovery:
         if self.recovery_s == 0:
             when = "well when the command returned"
         else:
-            when = f"well again {figure(self.recovery_s, self.uncertainty_s)} after the command returned"
+            only = "only " if self.recovery_s > window_s else ""
+            when = f"well again {only}{figure(self.recovery_s, self.uncertainty_s)} after the command returned"
         return f"{self.vantage} {when} (window {window_s:g} s), {away}{flaps}"
 
     def _unsettled(self) -> str:
@@ -98,16 +100,17 @@ class Recovery:
             return "not well again"
         return f"well since {_seconds(self.well_s)}, but the hold of {self.hold_s:g} s was not seen to its end"
 
-    def waits(self, window_s: float, now_s: float) -> str:
-        """Why to go on watching at ``now_s`` (seconds after the recovering command returned); empty: no use any more.
+    def waits(self, until_s: float, now_s: float) -> str:
+        """Why to go on watching at ``now_s``; empty: no use any more, as for one that is not well by ``until_s``.
 
-        It says nothing of a sampler that has stopped: whoever waits has a deadline.
+        Both are seconds after the recovering command returned. It says nothing of a sampler that has stopped: whoever
+        waits has a deadline.
         """
         if self.settled:
             return ""
-        if self.well_s is not None and self.well_s <= window_s:
+        if self.well_s is not None and self.well_s <= until_s:
             return f"{self.vantage} is well since {_seconds(self.well_s)}: the hold of {self.hold_s:g} s is not over"
-        return f"{self.vantage} is not well yet" if now_s <= window_s else ""
+        return f"{self.vantage} is not well yet" if now_s <= until_s else ""
 
     def fell_behind(self, window_s: float) -> str:
         """Why the promise to be well within the window, and to stay so, was broken as far as was seen; or nothing."""
@@ -132,6 +135,11 @@ def figure(recovery_s: float, uncertainty_s: float | None) -> str:
     if 0 < recovery_s < uncertainty_s:
         return f"by {_seconds(recovery_s)}"
     return f"{_seconds(recovery_s)} ± {uncertainty_s:.2f}"
+
+
+def span(outage_s: float, uncertainty_s: float | None) -> str:
+    """An outage as it is told: "0.38 s", or "at least 6.02 s" of one whose end nobody saw."""
+    return f"{'at least ' if uncertainty_s is None else ''}{_seconds(outage_s)}"
 
 
 def unseen(uncertainty_s: float | None) -> str:
@@ -173,7 +181,7 @@ def recover(operations: Sequence[Operation], vantage: str, moments: Moments, *, 
         vantage=vantage,
         recovery_s=well_s if settled else None,
         outage_s=max(0.0, ended - bad[0].start) if bad else None,
-        uncertainty_s=_edges(good, bad, ended, moments) if bad else _widest(good, moments, over),
+        uncertainty_s=_margin(good, bad, opening, moments, over),
         settled=settled,
         flapped=_flapped(good, real, moments),
         operations=len(since),
@@ -249,6 +257,15 @@ def _flapped(good: Sequence[Operation], real: Sequence[Operation], moments: Mome
         return False
     first = _between(good, min(one.end for one in real), inf)
     return first is not None and real[-1].start >= max(first.end, moments.recovering)
+
+
+def _margin(
+    good: Sequence[Operation], bad: Sequence[Operation], opening: Operation | None, moments: Moments, over: float
+) -> float | None:
+    """How far the truth may be from what was seen; None for an outage whose end nobody has seen."""
+    if not bad:
+        return _widest(good, moments, over)
+    return _edges(good, bad, opening.end, moments) if opening else None
 
 
 def _edges(good: Sequence[Operation], bad: Sequence[Operation], ended: float, moments: Moments) -> float:

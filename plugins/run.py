@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,14 +49,15 @@ class Run:
     run_id: str = ""
 
     def __post_init__(self) -> None:
-        """Name the run: start in UTC, host, suite, the part of the second, and two random digits against collisions.
+        """Name the run: start in UTC, host, suite, and the part of the second in four hexadecimal digits.
 
-        Names of one host sort as their runs began: the newest baseline is found by its name.
+        Names of one host sort as their runs began, and the newest baseline is found by its name; two are hardly ever
+        the same.
         """
         stamp = self.started.strftime("%Y%m%dT%H%M%SZ")
         part = self.started.microsecond * 0x10000 // 1_000_000
         name = re.sub(r"[^\w.-]", "_", self.host.name, flags=re.ASCII)
-        self.run_id = f"{stamp}-{name}-{self.request.suite}-{part:04x}{secrets.token_hex(1)}"
+        self.run_id = f"{stamp}-{name}-{self.request.suite}-{part:04x}"
 
     @property
     def duration_s(self) -> float:

@@ -74,6 +74,7 @@ def test_the_window_is_judged_as_far_as_the_uncertainty_allows(truth: Truth, ran
     seen = recover(operations(truth, random), "ping", truth.moments, hold_s=HOLD)
     window = truth.recovery_s + slack
     verdict = recovered_within_window([seen], {"ping": window}).verdict
+    assert seen.uncertainty_s is not None
     if abs(slack) > seen.uncertainty_s:
         assert verdict is (VALID if slack > 0 else INVALID)
 

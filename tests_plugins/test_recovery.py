@@ -29,6 +29,7 @@ def seen(history: Sequence[Operation], truth: Truth) -> Recovery:
 def assert_within(found: Recovery, truth: Truth) -> None:
     """The truth lies within what was measured, give or take the uncertainty."""
     assert found.recovery_s is not None
+    assert found.uncertainty_s is not None
     assert abs(found.recovery_s - truth.recovery_s) <= found.uncertainty_s + CLOSE
     assert abs((found.outage_s or 0.0) - truth.outage_s) <= found.uncertainty_s + CLOSE
 
@@ -168,7 +169,7 @@ def test_an_answer_from_before_the_end_of_the_outage_does_not_end_it() -> None:
     """One operation was cut off by an outage that the neighbours leave room for until the next answer."""
     seen_ = found(CALM, [ping(10.0, 10.015, Result.FAIL), ping(10.005, 10.006)], every(10.1, 14))
     assert seen_.outage_s == pytest.approx(0.006)
-    assert seen_.uncertainty_s >= 10.11 - 10.006
+    assert (seen_.uncertainty_s or 0.0) >= 10.11 - 10.006
 
 
 def test_until_the_hold_is_over_there_is_no_recovery() -> None:
@@ -185,6 +186,13 @@ def test_who_never_comes_back_is_waited_for_until_the_window_is_over() -> None:
     assert seen_.waits(5.0, 4.9) == "ping is not well yet"
     assert seen_.waits(5.0, 5.1) == ""
     assert "still away 5.90 s after" in seen_.fell_behind(5.0)
+
+
+def test_nothing_bounds_an_outage_whose_end_nobody_saw() -> None:
+    """It lasted so long at least, and nobody knows how much longer."""
+    seen_ = found(CALM, every(10, 17, Result.FAIL))
+    assert seen_.uncertainty_s is None
+    assert "outage at least 6.91 s" in seen_.describe(5.0)
 
 
 def test_a_dead_tunnel_is_counted_apart() -> None:
@@ -235,7 +243,11 @@ def test_other_vantage_points_are_others() -> None:
             "ping well again 0.51 s ± 0.12 after the command returned (window 5 s), outage 1.51 s",
         ),
         ((CALM, every(10, 14)), "ping well when the command returned (window 5 s), no outage seen (± 0.11 s)"),
-        ((CALM, every(10, 12, Result.FAIL)), "ping not well again (window 5 s), outage 1.91 s"),
+        ((CALM, every(10, 12, Result.FAIL)), "ping not well again (window 5 s), outage at least 1.91 s"),
+        (
+            (CALM, every(10, 17, Result.FAIL), every(17, 20)),
+            "ping well again only 6.01 s ± 0.12 after the command returned (window 5 s), outage 7.01 s",
+        ),
     ],
 )
 def test_a_person_is_told(parts: tuple[list[Operation], ...], said: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from plugins.experiment_result import NO_VERDICT
 from plugins.probe import Vantage
-from plugins.recovery import figure, unseen
+from plugins.recovery import figure, span, unseen
 from plugins.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _parts(result: ExperimentResult) -> Iterator[str]:
 
 
 def _told(one: Recovery) -> str:
-    away = unseen(one.uncertainty_s) if one.outage_s is None else f"away {one.outage_s:.2f} s"
+    away = unseen(one.uncertainty_s) if one.outage_s is None else f"away {span(one.outage_s, one.uncertainty_s)}"
     return f"{Vantage(one.vantage).words} {away}, {_well(one)}"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from plugins.experiment_result import NO_VERDICT, unsettled
 from plugins.history import Result
 from plugins.probe import TIMEOUT, Vantage
-from plugins.recovery import BLIND, TURNED_AWAY, figure, unseen
+from plugins.recovery import BLIND, TURNED_AWAY, figure, span, unseen
 from plugins.report.drawing import words_of
 from plugins.verdict import Outcome
 
@@ -73,7 +73,7 @@ def _row(played: Played, vantage: str) -> Row:
         words=words_of(vantage),
         recovery=unsettled(played.outcome) if recovery is None else figure(recovery, margin),
         window="none" if window is None else f"{window:g} s",
-        outage=unseen(None if open_ended else margin) if outage is None else f"{outage:.2f} s",
+        outage=unseen(None if open_ended else margin) if outage is None else span(outage, margin),
         left="" if open_ended else "none left" if recovery is None else _left(recovery, window),
         outcome=Outcome.PASSED if good else Outcome.ERROR if open_ended else Outcome.FAILED,
     )

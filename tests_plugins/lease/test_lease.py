@@ -72,6 +72,14 @@ def test_a_runner_that_was_held_up_learns_that_the_lease_has_fired(base: str, ma
     assert marks.seen == ["undone"]
 
 
+def test_a_watcher_that_stands_still_is_no_lease(base: str, lease: Lease) -> None:
+    """One that was stopped is alive, and would undo nothing; it is woken to go when the lease is given back."""
+    end_watcher(base, signal.SIGSTOP)
+    eventually(lambda: "has not ticked for" in lease.fired, what="the runner notices", within_s=LEASE_S + 5)
+    lease.disarm()
+    assert gone(base)
+
+
 def test_a_runner_that_asks_knows_at_once(base: str, lease: Lease) -> None:
     """Without waiting for its next beat."""
     assert lease.ask() == ""
