@@ -1,4 +1,4 @@
-"""How long the report of a great chaos run takes, and how big it is: ``python -m benchmarks.report``.
+"""How long the report of a great chaos run takes, how big it is, how soon it is open: ``python -m benchmarks.report``.
 
 Twenty experiments of ten thousand operations each, written by the journal as a run writes it, then read and rendered
 in a process of its own, as ``pytest --render`` does it; what Python and pytest take to start is told apart.
@@ -13,14 +13,19 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 from plugins.journal import NAME, Journal
+from tests_plugins.browser.chromium import chromium, unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS, OPERATIONS = 20, 10_000
-#: The most that rendering may take, in seconds on two cores, and the report, in bytes.
-TARGET_S, TARGET_BYTES = 3.0, 5_000_000
+#: The most that rendering may take, in seconds on two cores, and the report, in bytes, and its opening, in seconds.
+TARGET_S, TARGET_BYTES, TARGET_OPEN_S = 3.0, 5_000_000, 1.0
+#: Milliseconds from the navigation's start until a frame of the whole page was painted.
+_PAINTED = "new Promise(done => requestAnimationFrame(() => setTimeout(() => done(performance.now()))))"
 #: Seconds from one question to the next, and of an answer, by vantage point.
 _RATES = {
     "ping": (0.02, 0.0004),
@@ -113,8 +118,20 @@ def _timed(*arguments: str) -> float:
     return time.perf_counter() - start
 
 
+def opened(page: Path, rounds: int) -> list[float]:
+    """Seconds until Chromium shows the whole page, one for each new tab."""
+    with chromium() as browser:
+        found = []
+        for _ in range(rounds):
+            tab = browser.new_page(viewport={"width": 1200, "height": 900})
+            tab.goto(page.as_uri())
+            found.append(float(tab.evaluate(_PAINTED)) / 1000)
+            tab.close()
+    return found
+
+
 def main() -> int:
-    """Print what each round took; 1 where the best of them is over the target."""
+    """Print what each round took; 1 where the median of them is over a target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
@@ -123,15 +140,21 @@ def main() -> int:
         folder.mkdir()
         write_run(folder)
         runs = [render(folder) for _ in range(rounds)]
-    print(f"{EXPERIMENTS} experiments of {OPERATIONS:,} operations each")  # noqa: T201 - this is what it is for
+        opening = opened(folder / "report.html", rounds) if unavailable() is None else []
+    say = partial(print, flush=True)
+    say(f"{EXPERIMENTS} experiments of {OPERATIONS:,} operations each")
     for one in runs:
-        print(  # noqa: T201 - the same
+        say(
             f"rendered in {one.seconds - one.idle_s:.2f} s (and {one.idle_s:.2f} s for pytest to start), "
             f"{one.size / 1e6:.2f} MB"
         )
-    best = min(one.seconds - one.idle_s for one in runs)
-    held = best <= TARGET_S and runs[0].size <= TARGET_BYTES
-    print(f"target: {TARGET_S:g} s, {TARGET_BYTES / 1e6:g} MB: {'held' if held else 'missed'}")  # noqa: T201 - the same
+    say(f"opened in {', '.join(f'{span:.2f} s' for span in opening)}" if opening else f"not opened: {unavailable()}")
+    rendering = median(one.seconds - one.idle_s for one in runs)
+    held = rendering <= TARGET_S and runs[0].size <= TARGET_BYTES and median(opening or [0.0]) <= TARGET_OPEN_S
+    say(
+        f"target: rendered in {TARGET_S:g} s, {TARGET_BYTES / 1e6:g} MB, opened in {TARGET_OPEN_S:g} s: "
+        f"{'held' if held else 'missed'}, with {rendering:.2f} s"
+    )
     return 0 if held else 1
 
 

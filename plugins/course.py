@@ -78,7 +78,8 @@ def conclude(current: Active, pytest_status: int) -> None:
         _note_holder(run, facts)
         _keep_looks(current, facts)
     target = current.identify()
-    current.write("end", sync=True, exit_code=current.exit_code, target=target, notes=run.notes, **_stopped(run))
+    told = {"exit_code": current.exit_code, "selected": run.selected, "target": target, "notes": run.notes}
+    current.write("end", sync=True, **told, **_stopped(run))
     if current.exit_code == Exit.USAGE:
         return
     if path is not None:

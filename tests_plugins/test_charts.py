@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
 from functools import cache
 from xml.etree import ElementTree as ET
 
@@ -9,8 +12,9 @@ import pytest
 
 from plugins.history import Operation, Result
 from plugins.recovery import Moments
-from plugins.report.charts import picture, pictures
+from plugins.report.charts import picture
 from plugins.report.drawing import draw
+from plugins.report.easel import Easel, easel
 from plugins.report.story import Played
 from plugins.verdict import Outcome
 from tests_plugins.hostile import NASTY
@@ -138,6 +142,17 @@ def test_an_experiment_that_was_cut_short_is_drawn_as_far_as_it_got() -> None:
 def test_many_pictures_are_the_same_as_one_at_a_time() -> None:
     """Processes of their own draw what this one would draw, in the order in which it was asked for."""
     drawings = [drawing for at in range(5) if (drawing := draw(played(f"fault {at}"))) is not None]
-    many = pictures(drawings)
+    with easel() as begun:
+        many = [one() for one in [begun.order(drawing) for drawing in drawings]]
     assert many[3] == picture(drawings[3])
     assert [f"the experiment fault {at}," in one for at, one in enumerate(many)] == [True] * 5
+
+
+def test_where_no_process_can_be_had_the_picture_is_drawn_here() -> None:
+    """As where processes that were started have died."""
+    drawing = draw(played())
+    assert drawing is not None
+    with ProcessPoolExecutor(1) as pool:
+        with suppress(BrokenExecutor):
+            pool.submit(os._exit, 1).result()
+        assert Easel(pool).order(drawing)() == picture(drawing)

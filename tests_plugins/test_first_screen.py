@@ -86,6 +86,15 @@ def test_an_interrupted_run_says_how_far_it_came(passed: int, selected: int, sai
     assert page.sentence(tell([*events, *asked, {**END, "exit_code": 2}])) == said
 
 
+def test_an_interrupted_gate_says_how_far_it_came() -> None:
+    """Of the checks that were selected."""
+    end = {**END, "exit_code": 2, "selected": 69}
+    assert (
+        page.sentence(tell([RUN, check(outcome="passed"), end]))
+        == "Interrupted: 1 of 69 checks judged (1 passed) (exit 2)."
+    )
+
+
 def test_a_promise_is_called_one() -> None:
     """Else what failed reads as a fact: of a check that failed, and of advice."""
     for outcome in ("failed", "warned"):

@@ -9,9 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from math import ceil, floor, log10
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -20,7 +18,7 @@ from plugins.report.drawing import HEIGHT, WIDTH, State
 from plugins.report.vega import drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from plugins.report.drawing import Drawing
 
@@ -44,28 +42,13 @@ _SHAPE: Mapping[State, str] = {
 }
 
 
-#: From so many pictures on, processes of their own are worth what they take to start; and so many of them.
-_MANY, _WORKERS = 5, 2
-
-
 def picture(drawing: Drawing) -> Markup:
     """The timeline and the latency as an ``<svg>`` that scales, with nothing in it but shapes and text."""
-    return Markup(drawn(*_order(drawing)))  # noqa: S704 - serialized as XML, which escapes every text
+    return Markup(drawn(*order(drawing)))  # noqa: S704 - serialized as XML, which escapes every text
 
 
-def pictures(drawings: Sequence[Drawing]) -> list[Markup]:
-    """The same of many, by two processes of their own where that is faster and can be had."""
-    if len(drawings) < _MANY:
-        return [picture(one) for one in drawings]
-    try:
-        with ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(drawn, *zip(*map(_order, drawings), strict=True)))
-    except (OSError, BrokenExecutor):  # no more processes, no semaphores: then one after the other
-        return [picture(one) for one in drawings]
-    return [Markup(one) for one in found]  # noqa: S704 - as above
-
-
-def _order(drawing: Drawing) -> tuple[str, str]:
+def order(drawing: Drawing) -> tuple[str, str]:
+    """What ``vega.drawn`` needs to draw it, in whatever process."""
     label = f"Timeline and latency of the experiment {drawing.fault}, as in the table beside it"
     return json.dumps(spec(drawing)), label
 

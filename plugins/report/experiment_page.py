@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from plugins.probe import Vantage
 from plugins.report.changes import changed
-from plugins.report.charts import pictures
 from plugins.report.drawing import draw, zero_of
+from plugins.report.easel import Easel
 from plugins.report.experiments import OWED, undoing
 from plugins.report.recounting import headroom, stages, tightest
 from plugins.report.signs import word_of
@@ -55,14 +55,14 @@ def section(played: Played) -> Markup:
     return sections([played])[0]
 
 
-def sections(campaign: Sequence[Played]) -> list[Markup]:
-    """One experiment after the other; many take less time together."""
-    drawings = [draw(one) for one in campaign]
-    drawn = iter(pictures([one for one in drawings if one is not None]))
-    return [
-        _section(played, drawing, next(drawn) if drawing is not None else Markup())
-        for played, drawing in zip(campaign, drawings, strict=True)
-    ]
+def sections(campaign: Sequence[Played], easel: Easel | None = None) -> list[Markup]:
+    """One experiment after the other; ``easel`` may draw all of them meanwhile."""
+    easel = easel or Easel()
+    begun = []
+    for played in campaign:
+        drawing = draw(played)
+        begun.append((played, drawing, easel.order(drawing) if drawing is not None else Markup))
+    return [_section(played, drawing, picture()) for played, drawing, picture in begun]
 
 
 def _section(played: Played, drawing: Drawing | None, picture: Markup) -> Markup:

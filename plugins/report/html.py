@@ -137,9 +137,8 @@ def _summary(current: Active) -> list[Markup]:
     if current.folder.path is None:
         return []
     from plugins.report import page  # noqa: PLC0415 - only a run that leaves a report pays for it
-    from plugins.report.telling import read_story  # noqa: PLC0415 - likewise
 
-    return page.parts(read_story(current.folder.path), current.folder.path)
+    return page.read(current.folder.path)[1]
 
 
 def _order_rows(rows: dict[str, object], current: Active) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from plugins.facts.units import size
-from plugins.journal import last_info
+from plugins.journal import NAME, last_info
 from plugins.options import Suite
 from plugins.probe import Vantage
 from plugins.report import runbook
 from plugins.report.changes import changed
 from plugins.report.experiments import OWED, fault_of
+from plugins.report.telling import read_story
 from plugins.report.templating import render
 from plugins.report.terminal import ORDER, counted, is_busy, so_far, spoken, target_line
 from plugins.run import VERDICTS, verdict
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from plugins.check import CheckResult
+    from plugins.report.easel import Easel
     from plugins.report.story import Played, Story
 
 #: The checks in which a vantage point has its say.
@@ -35,6 +37,8 @@ ASKED = {
     Vantage.BACKEND: "checklist/backend_connects",
     Vantage.READINESS: "checklist/readiness_includes_redis",
 }
+#: From a journal of so many bytes on, processes of their own for the pictures are worth what they take to start.
+_LONG = 400_000
 #: So many characters of a reason stand in the headline.
 _LONGEST = 200
 _SENTENCES = {
@@ -72,7 +76,19 @@ class Saw:
     check: CheckResult
 
 
-def parts(story: Story, folder: Path) -> list[Markup]:
+def read(folder: Path) -> tuple[Story, list[Markup]]:
+    """The story of the run in ``folder``, and everything above the table. Raises ``OSError``."""
+    if (folder / NAME).stat().st_size < _LONG:
+        story = read_story(folder)
+        return story, parts(story, folder)
+    from plugins.report.easel import easel  # noqa: PLC0415 - who draws little does not pay for processes
+
+    with easel() as begun:
+        story = read_story(folder)
+        return story, parts(story, folder, begun)
+
+
+def parts(story: Story, folder: Path, easel: Easel | None = None) -> list[Markup]:
     """Everything above the table, in order; ``folder`` is the run's, beside those of earlier runs."""
     shown = [first_screen(story)]
     if story.suite == Suite.VERIFY and not story.stopped:
@@ -82,7 +98,7 @@ def parts(story: Story, folder: Path) -> list[Markup]:
         from plugins.report.experiment_page import sections  # noqa: PLC0415 - a verify run draws nothing
 
         ranked = _ranked(story)
-        for one, section in zip(ranked, sections(ranked), strict=True):
+        for one, section in zip(ranked, sections(ranked, easel), strict=True):
             shown.append(Markup('<div id="{}">{}</div>').format(_place(ranked, one), section))
     return shown
 

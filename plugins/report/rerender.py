@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
 
 from plugins.report import html, page
 from plugins.report.document import Document
-from plugins.report.telling import read_story
 from plugins.report.terminal import ORDER, printable, spoken
 from plugins.verdict import Exit, Outcome
 
@@ -31,8 +31,9 @@ _AS: dict[Outcome, Literal["passed", "failed", "skipped"]] = {
 
 def rerender(config: pytest.Config, folder: Path) -> int:
     """Write ``report.html`` into the run's folder anew, and say where. Raises ``pytest.UsageError``."""
+    gc.disable()  # as in a run: hundreds of thousands of operations make no garbage, and counting them takes as long
     try:
-        story = read_story(folder)
+        story, parts = page.read(folder.absolute())
     except OSError as error:
         raise pytest.UsageError(
             f"--render {folder}: {error.strerror}: {error.filename}; name a run's folder, with its journal.jsonl"
@@ -41,7 +42,7 @@ def rerender(config: pytest.Config, folder: Path) -> int:
         raise pytest.UsageError(f"--render {folder}: its journal.jsonl tells of no run")
     path = folder.absolute() / "report.html"
     try:
-        _write(config, path, page.parts(story, folder.absolute()), story.checks, f"{story.host}: {story.suite}")
+        _write(config, path, parts, story.checks, f"{story.host}: {story.suite}")
     except OSError as error:
         raise pytest.UsageError(f"--render {folder}: {error.strerror}: {error.filename}") from error
     word = spoken(story.exit_code).upper() if story.exit_code is not None else "CUT SHORT"

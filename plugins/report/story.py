@@ -124,7 +124,7 @@ class Story:
     duration_s: float
     exit_code: int | None
     strict: bool
-    selected: int  # of chaos: how many experiments were to be played; 0: the journal does not say
+    selected: int  # how many checks or experiments were to be judged; 0: the journal does not say
     stopped: str  # why the run ended before its checks; empty where it did not
     identity: Target | None  # who was reached; None: the run was killed before it told
     notes: tuple[str, ...]

@@ -54,7 +54,7 @@ def tell(events: Iterable[Event]) -> Story:
         duration_s=last,
         exit_code=code if isinstance(code, int) else None,
         strict=run.get("strict") is True,
-        selected=int(_number((by_kind["selected"] or [{}])[-1].get("experiments"))),
+        selected=int(_number(end.get("selected")) or _number((by_kind["selected"] or [{}])[-1].get("experiments"))),
         stopped=_text(end, "reason"),
         identity=_identity(_mapping(end, "target")),
         notes=tuple(str(note) for note in _list(end, "notes")),
