@@ -128,7 +128,7 @@ def test_what_an_application_deletes_during_the_hold_stays_away(twin: Twin, tmp_
     twin.redis("SET", "fresh", "1")
     environ = environ_for(twin, tmp_path, windows=Windows(hold_s=2))
     with playing(*select("kill"), reports=tmp_path / "r", environ=environ) as run:
-        run.await_said("ping well")
+        run.await_said("kill: ping well")
         twin.redis("DEL", "lock")
     assert "1 of 3 keys put back and as saved, 1 present already, 1 not lost by the fault" in told(run.end(), "kill")
     assert twin.redis("MGET", "lock", "kept", "fresh") == [None, b"1", b"1"]
@@ -152,7 +152,7 @@ def test_functions_come_back_like_keys(tmp_path: Path) -> None:
         for name in ("one", "two"):
             twin.redis("FUNCTION", "LOAD", LIBRARY.format(name))
         with playing(*select("restart"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path)) as run:
-            run.await_said("ping well")
+            run.await_said("restart: ping well")
             twin.redis("FUNCTION", "LOAD", "REPLACE", LIBRARY.format("one"))
         played = run.end()
         assert played.exit_code == 0, played.output

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import httpx
@@ -268,47 +266,16 @@ def run_id(info: object) -> str:
     return dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)["run_id"]
 
 
-def test_a_flush_that_leaves_keys(shared: Twin, tmp_path: Path) -> None:
-    """Somebody writes matching keys all the while: there are some whenever one looks."""
-    for number in range(20):
-        shared.redis("SET", f"session:{number}", "x", "EX", 600)
-    environ = environ_for(shared, tmp_path)
-    with meanwhile(writing(shared, "session:")):
-        played = play(*select("flush_session"), reports=tmp_path / "r", environ=environ)
-    reason = condemned(played, "flush_session")
-    assert "fault_was_complete: " in reason
-    assert "session:*: somebody writes them anew" in reason
-    assert shared.redis("EXISTS", *(f"session:{number}" for number in range(20))) == 20
-    shared.redis("FLUSHALL")
-
-
-#: Always has writes of a few keys under way. Arguments: host, port, and what the keys begin with.
-WRITER = """
-import socket, sys
-batch = b"".join(b"SET %sagain:%d x EX 600\\r\\n" % (sys.argv[3].encode(), number) for number in range(20))
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as redis:
-    redis.sendall(batch)
-    while True:
-        redis.sendall(batch)  # before the answers to the last are awaited
-        awaited = 20 * len(b"+OK\\r\\n")
-        while awaited:
-            awaited -= len(redis.recv(awaited))
-"""
-
-
-def writing(twin: Twin, prefix: str) -> Callable[[threading.Event], None]:
-    """Some who write all the while, in processes of their own: a busy machine holds one up, but not all of them."""
-
-    def write(over: threading.Event) -> None:
-        address = map(str, twin.actions.redis_address())
-        argv = [sys.executable, "-I", "-S", "-c", WRITER, *address, prefix]
-        writers = [subprocess.Popen(argv) for _ in range(3)]
-        over.wait()
-        for writer in writers:
-            writer.kill()
-            writer.wait()
-
-    return write
+def test_a_flush_that_leaves_keys(tmp_path: Path) -> None:
+    """Here UNLINK counts the keys and deletes none: it is TOUCH by another name."""
+    renamed = ("--rename-command", "UNLINK", "", "--rename-command", "TOUCH", "UNLINK")
+    with up(kind="processes", options=Options(redis_args=renamed)) as twin:
+        for number in range(20):
+            twin.redis("SET", f"session:{number}", "x", "EX", 600)
+        played = play(*select("flush_session"), reports=tmp_path / "r", environ=environ_for(twin, tmp_path))
+        reason = condemned(played, "flush_session")
+        assert "fault_was_complete: 20 keys found by the last of 4 walks for session:*" in reason
+        assert twin.redis("EXISTS", *(f"session:{number}" for number in range(20))) == 20
 
 
 def test_a_redis_that_dies_of_a_flush(shared: Twin, tmp_path: Path) -> None:
@@ -340,8 +307,8 @@ def test_a_redis_that_does_not_take_its_keys_back(tmp_path: Path) -> None:
         assert twin.redis("EXISTS", *(f"precious:{number}" for number in range(20))) == 20
 
 
-@pytest.mark.parametrize(("away_s", "recovered"), [(5.5, False), (1.0, True)], ids=["past", "within"])
-def test_a_recovery_that_flaps(twin: Twin, tmp_path: Path, away_s: float, recovered: bool) -> None:
+@pytest.mark.parametrize(("away_s", "in_time"), [(5.5, False), (1.0, True)], ids=["past", "within"])
+def test_a_recovery_that_flaps(twin: Twin, tmp_path: Path, away_s: float, in_time: bool) -> None:
     """Well for 300 ms, then away again, past the window and within it: both are no recovery."""
     windows = Windows(hold_s=0.8)
     environ = environ_for(twin, tmp_path, windows=windows)
@@ -350,7 +317,7 @@ def test_a_recovery_that_flaps(twin: Twin, tmp_path: Path, away_s: float, recove
     found = condemned(played, "restart")
     assert "away again in between" in found
     assert all(f"{vantage} " in found for vantage in ("ping", "write"))
-    assert (played.experiments["restart"]["recovery_s"]["ping"] is not None) is recovered
+    assert (played.experiments["restart"]["recovery_s"]["ping"] <= 5) is in_time
     assert_well(twin)
 
 
