@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
 from plugins.report.live import PlainWatcher, RichWatcher, Standing, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
 
 WELL, AWAY, WAITING = Standing("ping", well=True), Standing("write", well=False), Standing("backend", well=None)
 
@@ -69,6 +76,43 @@ def test_whoever_goes_away_stops_nothing(error: Exception, terminal: bool) -> No
         watcher.begin("stop_start")
         watcher.phase("undo", "stop_start of redis_staging")
         watcher.recovery(0.5, 5.0, [WELL, AWAY])
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, TextIO]]:
+    """Its end to read from, and the other as a file."""
+    reading, writing = os.pipe()
+    try:
+        with open(writing, "w", encoding="utf-8") as file:  # noqa: PTH123 - it has no path
+            yield reading, file
+    finally:
+        os.close(reading)
+
+
+def test_whoever_pauses_keeps_nobody_waiting(pipe: tuple[int, TextIO]) -> None:
+    """A pipe takes sixty kilobytes; more than that is said, and the experiment goes on. What is read is in order."""
+    reading, out = pipe
+    begun = time.monotonic()
+    with watching(out, colour=False) as watcher:
+        watcher.begin("stop_start")
+        for number in range(2000):
+            watcher.phase("recovery", f"{number} {'.' * 100}")
+    assert time.monotonic() - begun < 10
+    said = os.read(reading, 1 << 16).decode().splitlines()[:-1]
+    assert said == ["stop_start: begins", *(f"stop_start: recovery: {at} {'.' * 100}" for at in range(len(said) - 1))]
+    assert len(said) > 100
+
+
+def test_what_is_read_at_once_is_whole(pipe: tuple[int, TextIO]) -> None:
+    """After what was written to the file before, and before what is written to it afterwards."""
+    reading, out = pipe
+    out.write("before\n")
+    with watching(out, colour=False) as watcher:
+        watcher.begin("restart")
+        watcher.phase("fault")
+    out.write("after\n")
+    out.flush()
+    assert os.read(reading, 1 << 16).decode() == "before\nrestart: begins\nrestart: fault\nafter\n"
 
 
 def test_the_block_shows_phase_window_and_every_vantage_point() -> None:

@@ -1,14 +1,19 @@
 """What a person sees while an experiment runs: the phase, every vantage point, and how much of the window is used.
 
 On a terminal one block that redraws itself (rich); elsewhere a plain line for each step. Whoever reads may go away in
-the middle of it (``| head``, a terminal that is closed): nothing here raises then, for a host waits to be undone.
+the middle of it (``| head``, a terminal that is closed), or pause: nothing here raises then, or waits, for a host is to
+be undone.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+import io
+import os
+import threading
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from queue import Full, Queue
+from typing import TYPE_CHECKING, Protocol, cast
 
 from plugins.report.terminal import printable
 
@@ -17,6 +22,10 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from rich.console import Console, RenderableType
+
+
+#: So many texts wait for a reader at most, and for so long (seconds) at the end.
+_MOST_TEXTS, _FAREWELL_S = 10_000, 1.0
 
 
 @dataclass(frozen=True)
@@ -87,9 +96,7 @@ class PlainWatcher:
                 self._line(f"{one.name} {one.mark} at {used_s:.2f} s of {window_s:g} s")
 
     def _line(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self.out.write(printable(f"{self._title}: {text}") + "\n")
-            self.out.flush()
+        self.out.write(printable(f"{self._title}: {text}") + "\n")
 
 
 _COLOURS = {"well": "green", "away": "red", "waiting": "yellow"}
@@ -138,38 +145,74 @@ class RichWatcher:
         return Group(*rows)
 
 
-@dataclass(frozen=True)
-class Forgiving:
-    """A file that takes what it is given where nobody reads any more."""
+class Aside:
+    """A file that a thread of its own writes, so that a reader who pauses (Ctrl-S, ``less``) keeps nobody waiting.
 
-    out: TextIO
+    It takes what it is given also where nobody reads any more. What has found no reader by the end is dropped.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._texts: Queue[str | None] = Queue(_MOST_TEXTS)
+        self._over = threading.Event()
+        with suppress(OSError, ValueError):
+            out.flush()  # from here on its buffer, and the lock on that, are left to others
+        self._thread = threading.Thread(target=self._write_on, daemon=True, name="live")
+        self._thread.start()
 
     def write(self, text: str) -> int:
         """See ``TextIO``."""
-        with suppress(OSError, ValueError):
-            return self.out.write(text)
+        with suppress(Full):
+            self._texts.put_nowait(text)
         return len(text)
 
     def flush(self) -> None:
-        """See ``TextIO``."""
-        with suppress(OSError, ValueError):
-            self.out.flush()
+        """See ``TextIO``; it happens by itself."""
+
+    def close(self) -> None:
+        """Wait a moment for what is not written yet."""
+        with suppress(Full):
+            self._texts.put_nowait(None)
+        self._thread.join(_FAREWELL_S)
+        self._over.set()
 
     def __getattr__(self, name: str) -> object:
         """Everything else is the file's own: whether it is a terminal, how wide, in which encoding."""
-        return getattr(self.out, name)
+        return getattr(self._out, name)
+
+    def _write_on(self) -> None:
+        while (text := self._texts.get()) is not None and not self._over.is_set():
+            with suppress(OSError, ValueError):
+                self._write(text)
+
+    def _write(self, text: str) -> None:
+        try:
+            number = self._out.fileno()
+        except io.UnsupportedOperation:  # it is in memory, and nobody has to read it
+            self._out.write(text)
+            return
+        data = text.encode(self._out.encoding or "utf-8", "replace")
+        while data:
+            data = data[os.write(number, data) :]
 
 
 @contextmanager
 def watching(out: TextIO, *, colour: bool) -> Iterator[Watcher]:
     """Somebody who watches, for as long as the block runs; ``out`` is the terminal, or a pipeline's log."""
-    if not out.isatty():
-        yield PlainWatcher(out)
-        return
+    with closing(Aside(out)) as aside:
+        if out.isatty():
+            with _on_a_terminal(cast("TextIO", aside), colour=colour) as watcher:
+                yield watcher
+        else:
+            yield PlainWatcher(cast("TextIO", aside))
+
+
+@contextmanager
+def _on_a_terminal(out: TextIO, *, colour: bool) -> Iterator[Watcher]:
     from rich.console import Console  # noqa: PLC0415 - only a person at a terminal pays for it
     from rich.live import Live  # noqa: PLC0415 - the same
 
-    console = Console(file=cast("IO[str]", Forgiving(out)), no_color=not colour)
+    console = Console(file=out, no_color=not colour)
     watcher = RichWatcher(console)
     with Live(watcher, console=console, refresh_per_second=8, transient=True, redirect_stdout=False):
         yield watcher
