@@ -40,6 +40,8 @@ OUTLIVED = (
     " out (KillUserProcesses=yes in logind.conf)? KillExcludeUsers= there, with that user's name, would prevent it"
 )
 
+#: A busy host may need so many seconds for one tick.
+STILL_S = 10.0
 STANDS_STILL = (
     "the watcher on the host has not ticked for {:.0f} s: it is stopped, or the host is, and would undo nothing"
 )
@@ -193,5 +195,5 @@ class Lease:
         now = time.monotonic()
         if tick != self._tick:
             self._tick, self._ticked = tick, now
-        elif now - self._ticked > self._lease_s:
+        elif now - self._ticked > max(self._lease_s, STILL_S):
             self._fired = STANDS_STILL.format(now - self._ticked)

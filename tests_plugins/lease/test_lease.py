@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugins.eventually import eventually
+from plugins.lease import STILL_S
 from plugins.lock import LeaseFired, Owed
 from plugins.target.ledger import NOT_BEGUN, Came, Cleared, Ledger
 from plugins.target.local import LocalShell
@@ -75,7 +76,7 @@ def test_a_runner_that_was_held_up_learns_that_the_lease_has_fired(base: str, ma
 def test_a_watcher_that_stands_still_is_no_lease(base: str, lease: Lease) -> None:
     """One that was stopped is alive, and would undo nothing; it is woken to go when the lease is given back."""
     end_watcher(base, signal.SIGSTOP)
-    eventually(lambda: "has not ticked for" in lease.fired, what="the runner notices", within_s=LEASE_S + 5)
+    eventually(lambda: "has not ticked for" in lease.fired, what="the runner notices", within_s=STILL_S + 10)
     lease.disarm()
     assert gone(base)
 
