@@ -184,16 +184,16 @@ class Lease:
             if self._fired:
                 return
             try:
-                self._note(self._beats.renew(self._lease_s))
+                asked = time.monotonic()
+                self._note(self._beats.renew(self._lease_s), asked)
             except LeaseFired as fired:
                 self._fired = str(fired)
             except TargetError as error:
                 self._fired = f"the lease cannot be renewed any more; the host undoes what is owed, or has: {error}"
 
-    def _note(self, tick: int) -> None:
+    def _note(self, tick: int, asked: float) -> None:
         """A watcher that is there and does not tick, as one that was stopped (SIGSTOP), would undo nothing."""
-        now = time.monotonic()
         if tick != self._tick:
-            self._tick, self._ticked = tick, now
-        elif now - self._ticked > max(self._lease_s, STILL_S):
-            self._fired = STANDS_STILL.format(now - self._ticked)
+            self._tick, self._ticked = tick, time.monotonic()
+        elif asked - self._ticked > max(self._lease_s, STILL_S):
+            self._fired = STANDS_STILL.format(asked - self._ticked)

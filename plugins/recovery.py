@@ -76,6 +76,11 @@ class Recovery:
     last_bad_s: float | None = None  # the start of the last operation that saw Redis away, before the hold was over
     blind: int = 0  # operations that could not ask, since it was last seen away after the recovering command
 
+    @property
+    def unasked(self) -> bool:
+        """Whether it was not seen well again by the end, when nobody could ask: then it may have been well for long."""
+        return self.uncertainty_s is None and self.blind > 0
+
     def describe(self, window_s: float) -> str:
         """For a person: when it was well again, within which window, and for how long it was away."""
         if not self.operations:
@@ -83,6 +88,8 @@ class Recovery:
         away = (
             f"no outage seen (± {_seconds(self.uncertainty_s or 0.0)})"
             if self.outage_s is None
+            else f"not seen well for {_seconds(self.outage_s)}"
+            if self.unasked
             else f"outage {span(self.outage_s, self.uncertainty_s)}"
         )
         flaps = "; away again in between" if self.flapped else ""
@@ -91,8 +98,8 @@ class Recovery:
         if self.recovery_s == 0:
             when = "well when the command returned"
         else:
-            only = "only " if self.recovery_s > window_s else ""
-            when = f"well again {only}{figure(self.recovery_s, self.uncertainty_s)} after the command returned"
+            only = " only" if self.recovery_s > window_s else ""
+            when = f"well again{only} {figure(self.recovery_s, self.uncertainty_s)} after the command returned"
         return f"{self.vantage} {when} (window {window_s:g} s), {away}{flaps}"
 
     def _unsettled(self) -> str:

@@ -51,8 +51,8 @@ class Run:
     def __post_init__(self) -> None:
         """Name the run: start in UTC, host, suite, and the part of the second in four hexadecimal digits.
 
-        Names of one host sort as their runs began, and the newest baseline is found by its name; two are hardly ever
-        the same.
+        Names of one host and suite sort as their runs began, for the newest baseline is found by its name; two are
+        hardly ever the same.
         """
         stamp = self.started.strftime("%Y%m%dT%H%M%SZ")
         part = self.started.microsecond * 0x10000 // 1_000_000

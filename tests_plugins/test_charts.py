@@ -6,6 +6,7 @@ import os
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
 from functools import cache
+from multiprocessing import get_context
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -152,7 +153,7 @@ def test_where_no_process_can_be_had_the_picture_is_drawn_here() -> None:
     """As where processes that were started have died."""
     drawing = draw(played())
     assert drawing is not None
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         with suppress(BrokenExecutor):
             pool.submit(os._exit, 1).result()
         assert Easel(pool).order(drawing)() == picture(drawing)

@@ -212,7 +212,7 @@ def test_a_flush_is_no_success_while_somebody_puts_keys_back(ground: Arena) -> N
     fault.inject(scene, hands)
     evidence = fault.in_effect(scene, hands)
     assert (evidence.took_hold, evidence.shown["matching keys left"]) == (True, "1")
-    assert evidence.amiss.startswith("1 key found by the last of 4 walks for session:*: they were not deleted, or ")
+    assert evidence.amiss.startswith("1 key found by the last of 4 walks for session:*: not all are deleted, or ")
 
 
 @pytest.mark.parametrize("fault", [ClientKillOne(), ClientKillBackend()], ids=fault_name)

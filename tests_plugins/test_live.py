@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from plugins.eventually import eventually
 from plugins.report.live import PlainWatcher, RichWatcher, Standing, watching
 
 if TYPE_CHECKING:
@@ -101,6 +102,25 @@ def test_whoever_pauses_keeps_nobody_waiting(pipe: tuple[int, TextIO]) -> None:
     said = os.read(reading, 1 << 16).decode().splitlines()[:-1]
     assert said == ["stop_start: begins", *(f"stop_start: recovery: {at} {'.' * 100}" for at in range(len(said) - 1))]
     assert len(said) > 100
+
+
+def test_whoever_goes_on_reading_late_gets_the_end(pipe: tuple[int, TextIO]) -> None:
+    """On a terminal it brings back the cursor; what was said in between is dropped."""
+    reading, out = pipe
+    with watching(out, colour=False) as watcher:
+        watcher.begin("stop_start")
+        for number in range(2000):
+            watcher.phase("recovery", f"{number} {'.' * 100}")
+        watcher.phase("over")
+
+    said: list[bytes] = []
+
+    def rest() -> bytes:
+        said.append(os.read(reading, 1 << 20))
+        return b"".join(said)
+
+    read = eventually(rest, lambda read: read.endswith(b"stop_start: over\n"), what="the end", within_s=10)
+    assert read.count(b"\n") < 2000
 
 
 def test_what_is_read_at_once_is_whole(pipe: tuple[int, TextIO]) -> None:

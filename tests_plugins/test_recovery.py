@@ -188,6 +188,13 @@ def test_who_never_comes_back_is_waited_for_until_the_window_is_over() -> None:
     assert "still away 5.90 s after" in seen_.fell_behind(5.0)
 
 
+def test_who_could_not_ask_any_more_says_nothing_of_the_outage() -> None:
+    """Redis may have been well for long while the tunnel was gone."""
+    seen_ = found(CALM, every(10, 11.5, Result.FAIL), every(11.5, 17, Result.FAIL, code=CARRIER))
+    assert seen_.unasked
+    assert "not seen well for 6.91 s" in seen_.describe(5.0)
+
+
 def test_nothing_bounds_an_outage_whose_end_nobody_saw() -> None:
     """It lasted so long at least, and nobody knows how much longer."""
     seen_ = found(CALM, every(10, 17, Result.FAIL))

@@ -89,7 +89,7 @@ class FlushPattern(Flush):
         shown = {what: str(count) for what, count in hands.seen.items()}
         left = hands.seen.get(LEFT, 0)
         found = f"{plural(left, 'key')} found by the last of {WALKS} walks for {self.glob}"
-        amiss = f"{found}: they were not deleted, or somebody writes them anew"
+        amiss = f"{found}: not all are deleted, or somebody writes them anew"
         return Evidence(hands.seen.get(UNLINKED, 0) > 0, shown, amiss if left else "")
 
     def _walk(self, hands: Hands) -> tuple[int, int]:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from plugins.report.drawing import Drawing
 
 _WORKERS = 2
+#: No more processes, no semaphores, or none that live.
+_NONE_TO_BE_HAD = (OSError, ImportError, NotImplementedError, BrokenExecutor)
 
 
 class Easel:
-    """Takes orders for pictures. ``pool``: who draws them; nobody draws them here, when they are asked for."""
+    """Takes orders for pictures. ``pool``: who draws them; None: they are drawn here, when they are asked for."""
 
     def __init__(self, pool: ProcessPoolExecutor | None = None) -> None:
         self._pool = pool
@@ -34,8 +36,8 @@ class Easel:
             if begun is not None:
                 try:
                     return Markup(begun.result())  # noqa: S704 - serialized as XML, which escapes every text
-                except (OSError, BrokenExecutor):
-                    pass  # no more processes, no semaphores: then here
+                except _NONE_TO_BE_HAD:
+                    pass  # then here
             return charts.picture(drawing)
 
         return picture
@@ -43,19 +45,35 @@ class Easel:
     def _begin(self, drawing: Drawing) -> Future[str] | None:
         try:
             return self._pool.submit(vega.drawn, *charts.order(drawing)) if self._pool is not None else None
-        except (OSError, BrokenExecutor):
+        except _NONE_TO_BE_HAD:
             return None
 
 
 @contextmanager
 def easel() -> Iterator[Easel]:
-    """For the pictures of a run whose journal is to be read within. The processes are gone afterwards."""
-    try:
-        pool = ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn"))
-        for _ in range(_WORKERS):  # a process is started for each, at once
-            pool.submit(vega.warm_up)
-    except OSError:
+    """For the pictures of a run whose journal is to be read within. Its processes end with it."""
+    pool = _pool()
+    if pool is None:
         yield Easel()
         return
-    with pool:
+    try:
         yield Easel(pool)
+    except BaseException:
+        pool.shutdown(cancel_futures=True)  # whoever presses Ctrl-C does not wait for twenty pictures
+        raise
+    pool.shutdown()
+
+
+def _pool() -> ProcessPoolExecutor | None:
+    """Two processes that have begun to warm up; None where they cannot be had."""
+    try:
+        pool = ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn"), initializer=vega.be_deaf)
+    except _NONE_TO_BE_HAD:
+        return None
+    try:
+        for _ in range(_WORKERS):  # a process is started for each, at once
+            pool.submit(vega.warm_up)
+    except _NONE_TO_BE_HAD:
+        pool.shutdown(wait=False, cancel_futures=True)
+        return None
+    return pool

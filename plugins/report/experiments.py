@@ -73,7 +73,10 @@ def _parts(result: ExperimentResult) -> Iterator[str]:
 
 
 def _told(one: Recovery) -> str:
-    away = unseen(one.uncertainty_s) if one.outage_s is None else f"away {span(one.outage_s, one.uncertainty_s)}"
+    if one.outage_s is None:
+        away = unseen(one.uncertainty_s)
+    else:
+        away = f"{'not seen well for' if one.unasked else 'away'} {span(one.outage_s, one.uncertainty_s)}"
     return f"{Vantage(one.vantage).words} {away}, {_well(one)}"
 
 

@@ -7,12 +7,11 @@ be undone.
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from queue import Full, Queue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol, cast
 
 from plugins.report.terminal import printable
@@ -148,22 +147,30 @@ class RichWatcher:
 class Aside:
     """A file that a thread of its own writes, so that a reader who pauses (Ctrl-S, ``less``) keeps nobody waiting.
 
-    It takes what it is given also where nobody reads any more. What has found no reader by the end is dropped.
+    It takes what it is given also where nobody reads any more. Of what has found no reader by the end, only the last is
+    written when he goes on: on a terminal it brings the cursor back.
     """
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._texts: Queue[str | None] = Queue(_MOST_TEXTS)
+        self._texts: SimpleQueue[str | None] = SimpleQueue()
+        self._missed = ""  # the newest text for which there was no room
         self._over = threading.Event()
         with suppress(OSError, ValueError):
             out.flush()  # from here on its buffer, and the lock on that, are left to others
+        try:
+            self._number: int | None = os.dup(out.fileno())  # what others put in its place is not ours to write into
+        except (OSError, ValueError):  # it is in memory
+            self._number = None
         self._thread = threading.Thread(target=self._write_on, daemon=True, name="live")
         self._thread.start()
 
     def write(self, text: str) -> int:
         """See ``TextIO``."""
-        with suppress(Full):
-            self._texts.put_nowait(text)
+        if self._texts.qsize() < _MOST_TEXTS:
+            self._texts.put(text)
+        else:
+            self._missed = text
         return len(text)
 
     def flush(self) -> None:
@@ -171,8 +178,7 @@ class Aside:
 
     def close(self) -> None:
         """Wait a moment for what is not written yet."""
-        with suppress(Full):
-            self._texts.put_nowait(None)
+        self._texts.put(None)
         self._thread.join(_FAREWELL_S)
         self._over.set()
 
@@ -181,19 +187,24 @@ class Aside:
         return getattr(self._out, name)
 
     def _write_on(self) -> None:
-        while (text := self._texts.get()) is not None and not self._over.is_set():
-            with suppress(OSError, ValueError):
+        last = ""
+        while (text := self._texts.get()) is not None:
+            if self._over.is_set():
+                last = text
+            else:
                 self._write(text)
+        self._write(self._missed or last)
+        if self._number is not None:
+            os.close(self._number)
 
     def _write(self, text: str) -> None:
-        try:
-            number = self._out.fileno()
-        except io.UnsupportedOperation:  # it is in memory, and nobody has to read it
-            self._out.write(text)
-            return
-        data = text.encode(self._out.encoding or "utf-8", "replace")
-        while data:
-            data = data[os.write(number, data) :]
+        with suppress(OSError, ValueError):
+            if self._number is None:
+                self._out.write(text)
+                return
+            data = text.encode(self._out.encoding or "utf-8", "replace")
+            while data:
+                data = data[os.write(self._number, data) :]
 
 
 @contextmanager

@@ -40,7 +40,7 @@ _VERSION = 2
 
 
 class PastExperiment(NamedTuple):
-    """One experiment; seconds by vantage point, a recovery None where it was never well again."""
+    """One experiment; seconds by vantage point, a recovery None where it was not seen well again."""
 
     fault: str
     outcome: str

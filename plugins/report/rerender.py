@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plugins.journal import NAME
 from plugins.report import html, page
 from plugins.report.document import Document
 from plugins.report.terminal import ORDER, printable, spoken
@@ -35,9 +36,8 @@ def rerender(config: pytest.Config, folder: Path) -> int:
     try:
         story, parts = page.read(folder.absolute())
     except OSError as error:
-        raise pytest.UsageError(
-            f"--render {folder}: {error.strerror}: {error.filename}; name a run's folder, with its journal.jsonl"
-        ) from error
+        hint = "; name a run's folder, with its journal.jsonl" if str(error.filename).endswith(NAME) else ""
+        raise pytest.UsageError(f"--render {folder}: {error.strerror}: {error.filename}{hint}") from error
     if not story.run_id:
         raise pytest.UsageError(f"--render {folder}: its journal.jsonl tells of no run")
     path = folder.absolute() / "report.html"

@@ -1,6 +1,7 @@
 """How a host's recoveries compare with each other: series with their band. Pure.
 
-A recovery is judged against its own history: those of earlier runs of the same host, fault and vantage point. It is
+A recovery is judged against its own history: those of earlier runs of the same host, fault and vantage point that were
+within their windows. It is
 beyond its band when it exceeds their median by more than three times their median absolute deviation (MAD). What was
 measured is only known to its uncertainty, and no two runs are alike to a hundredth of a second: the MAD counts as no
 less than either, so that a history of equal figures does not make a mark of noise.
@@ -65,7 +66,7 @@ def band_of(recoveries: Sequence[float]) -> Band | None:
 
 @dataclass(frozen=True)
 class Point:
-    """One recovery from one vantage point. ``recovery_s`` None: it never was well again.
+    """One recovery from one vantage point. ``recovery_s`` None: it was not seen well again.
 
     ``band`` is that of the runs before it; None where there was none.
     """
@@ -137,10 +138,15 @@ def _series(experiments: Sequence[tuple[str, PastExperiment]]) -> Iterator[Serie
         for run_id, one in experiments:
             if vantage in one.recovery_s and one.outcome in _JUDGED:
                 points.append(_point(run_id, one, vantage, band_of(history[-HISTORY:])))
-                recovery_s = one.recovery_s[vantage]
-                history += [recovery_s] if recovery_s is not None else []
+                history += _in_time(one, vantage)
         if points:
             yield Series(vantage, tuple(points[-HISTORY:]))
+
+
+def _in_time(one: PastExperiment, vantage: str) -> list[float]:
+    """Its recovery, for the history of those that follow; none where it was too late: nobody is to get used to that."""
+    recovery_s, window_s = one.recovery_s[vantage], one.window_s.get(vantage)
+    return [] if recovery_s is None or (window_s is not None and recovery_s > window_s) else [recovery_s]
 
 
 def _point(run_id: str, one: PastExperiment, vantage: str, band: Band | None) -> Point:

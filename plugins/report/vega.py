@@ -6,6 +6,7 @@ A room of its own, and a light one: where there are many pictures, processes of 
 from __future__ import annotations
 
 import re
+import signal
 from xml.etree import ElementTree as ET
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -22,6 +23,11 @@ def drawn(spec: str, label: str) -> str:
     import vl_convert  # noqa: PLC0415 - nobody pays for it before something is drawn
 
     return _inlined(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]), label)
+
+
+def be_deaf() -> None:
+    """In a process of its own: Ctrl-C, which its whole group gets, is for whoever waits for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def warm_up() -> None:

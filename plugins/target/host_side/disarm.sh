@@ -12,8 +12,9 @@ timeout 60 flock 7
 if [ ! -e "$run/undo.sh" ] && mv "$run/armed" "$run/disarmed" 2>/dev/null; then word=disarmed; fi
 exec 7<&-
 if [ "$word" = disarmed ] || [ -e "$run/armed" ]; then
-  alive "$run" && read -r pid <"$run/pid" && kill -TERM "$pid" && kill -CONT "$pid" # it may have been stopped
+  alive "$run" && read -r pid <"$run/pid" && kill -TERM "$pid"
 fi
+alive "$run" && read -r pid <"$run/pid" && kill -CONT "$pid" # it may have been stopped, and would stay for ever
 if ! timeout "$2" flock "$run" true; then
   echo busy
 elif [ -e "$run/undo.sh" ]; then
