@@ -28,6 +28,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from plugins.facts.readiness import Kind
+from plugins.figures import figure, seconds, span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +43,6 @@ BLIND = frozenset({CARRIER, str(Kind.NOT_ASKED)})
 TURNED_AWAY = str(Kind.RATE_LIMITED)
 #: So many answers before the fault tell how long an answer takes.
 _CALM = 10
-#: Whoever asks so often (seconds) may say that it never was away.
-_LITTLE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,9 @@ class Recovery:
         if not self.operations:
             return f"{self.vantage}: nothing was asked"
         away = (
-            f"no outage seen (± {_seconds(self.uncertainty_s or 0.0)})"
+            f"no outage seen (± {seconds(self.uncertainty_s or 0.0)})"
             if self.outage_s is None
-            else f"not seen well for {_seconds(self.outage_s)}"
+            else f"not seen well for {seconds(self.outage_s)}"
             if self.unasked
             else f"outage {span(self.outage_s, self.uncertainty_s)}"
         )
@@ -105,7 +104,7 @@ class Recovery:
     def _unsettled(self) -> str:
         if self.well_s is None:
             return "not well again"
-        return f"well since {_seconds(self.well_s)}, but the hold of {self.hold_s:g} s was not seen to its end"
+        return f"well since {seconds(self.well_s)}, but the hold of {self.hold_s:g} s was not seen to its end"
 
     def waits(self, until_s: float, now_s: float) -> str:
         """Why to go on watching at ``now_s``; empty: no use any more, as for one that is not well by ``until_s``.
@@ -116,7 +115,7 @@ class Recovery:
         if self.settled:
             return ""
         if self.well_s is not None and self.well_s <= until_s:
-            return f"{self.vantage} is well since {_seconds(self.well_s)}: the hold of {self.hold_s:g} s is not over"
+            return f"{self.vantage} is well since {seconds(self.well_s)}: the hold of {self.hold_s:g} s is not over"
         return f"{self.vantage} is not well yet" if now_s <= until_s else ""
 
     def fell_behind(self, window_s: float) -> str:
@@ -124,45 +123,17 @@ class Recovery:
         if self.flapped:
             return f"{self.vantage} was away again after it had been well"
         if self.recovery_s is not None and self.recovery_s > window_s:
-            return f"{self.vantage} was well after {_seconds(self.recovery_s)} only, the window is {window_s:g} s"
+            return f"{self.vantage} was well after {seconds(self.recovery_s)} only, the window is {window_s:g} s"
         if self.well_s is not None and self.well_s > window_s:
-            return f"{self.vantage} was not well within {window_s:g} s, only after {_seconds(self.well_s)}"
+            return f"{self.vantage} was not well within {window_s:g} s, only after {seconds(self.well_s)}"
         if self.last_bad_s is not None and self.last_bad_s > window_s:
-            return f"{self.vantage} was still away {_seconds(self.last_bad_s)} after the command, of {window_s:g} s"
+            return f"{self.vantage} was still away {seconds(self.last_bad_s)} after the command, of {window_s:g} s"
         return ""
-
-
-def figure(recovery_s: float, uncertainty_s: float | None) -> str:
-    """A recovery as it is told: "1.84 s ± 0.02", or "by 2.32 s" where it is known no better than to nothing.
-
-    However seldom was asked, the first good answer bounds the recovery from above.
-    """
-    if uncertainty_s is None:
-        return _seconds(recovery_s)
-    if 0 < recovery_s < uncertainty_s:
-        return f"by {_seconds(recovery_s)}"
-    return f"{_seconds(recovery_s)} ± {uncertainty_s:.2f}"
-
-
-def span(outage_s: float, uncertainty_s: float | None) -> str:
-    """An outage as it is told: "0.38 s", or "at least 6.02 s" of one whose end nobody saw."""
-    return f"{'at least ' if uncertainty_s is None else ''}{_seconds(outage_s)}"
-
-
-def unseen(uncertainty_s: float | None) -> str:
-    """What there is to say where no outage was seen: that there was none only where little could go unseen."""
-    if uncertainty_s is None:
-        return "not seen away"
-    return "never away" if uncertainty_s <= _LITTLE_S else f"not seen away (± {_seconds(uncertainty_s)})"
 
 
 def _seen_away(real: Sequence[Operation], moments: Moments) -> float:
     """When it was last seen away, the recovering command at the earliest: what nobody saw before cannot matter."""
     return max(moments.recovering, real[-1].start) if real else moments.recovering
-
-
-def _seconds(span: float) -> str:
-    return f"{span:.2f} s"
 
 
 def recover(operations: Sequence[Operation], vantage: str, moments: Moments, *, hold_s: float) -> Recovery:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.figures import figure, unseen
 from plugins.history import Operation, Result
-from plugins.recovery import CARRIER, TURNED_AWAY, Moments, Recovery, away, figure, recover, unseen
+from plugins.recovery import CARRIER, TURNED_AWAY, Moments, Recovery, away, recover
 from tests_plugins.hostile import hostile
 from tests_plugins.updown import HOLD, Truth, operations, truths
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from plugins.experiment_result import unsettled
 from plugins.facts.readiness import Kind
+from plugins.figures import figure, unseen
 from plugins.history import Result
 from plugins.probe import Vantage
-from plugins.recovery import TURNED_AWAY, figure, unseen
+from plugins.recovery import TURNED_AWAY
 from plugins.report.terminal import printable
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plugins.experiment_result import NO_VERDICT
+from plugins.figures import figure, span, unseen
 from plugins.probe import Vantage
-from plugins.recovery import figure, span, unseen
 from plugins.verdict import Outcome
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from plugins.experiment_result import NO_VERDICT, unsettled
+from plugins.figures import figure, span, unseen
 from plugins.history import Result
 from plugins.probe import TIMEOUT, Vantage
-from plugins.recovery import BLIND, TURNED_AWAY, figure, span, unseen
+from plugins.recovery import BLIND, TURNED_AWAY
 from plugins.report.drawing import words_of
 from plugins.verdict import Outcome
 

@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from plugins.experiment_result import NO_VERDICT, unsettled
+from plugins.figures import figure
 from plugins.probe import Vantage
-from plugins.recovery import figure
 from plugins.report.signs import word_of
 from plugins.report.terminal import headline, printable, target_line
 from plugins.verdict import Outcome

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
+from plugins.figures import figure
 from plugins.probe import Vantage
-from plugins.recovery import figure
 from plugins.report.strips import SHOWN, median
 from plugins.verdict import Outcome
 

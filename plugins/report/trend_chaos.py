@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugins.recovery import figure
+from plugins.figures import figure
 from plugins.report.trend import ENOUGH, FaultTrend, Point, Series, fault_trends, words_of
 from plugins.report.trend_chart import PANELS, draw, kept, kind_of
 
