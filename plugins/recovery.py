@@ -97,8 +97,8 @@ class Recovery:
         if self.recovery_s == 0:
             when = "well when the command returned"
         else:
-            only = " only" if self.recovery_s > window_s else ""
-            when = f"well again{only} {figure(self.recovery_s, self.uncertainty_s)} after the command returned"
+            late = " too late:" if self.recovery_s > window_s else ""
+            when = f"well again{late} {figure(self.recovery_s, self.uncertainty_s)} after the command returned"
         return f"{self.vantage} {when} (window {window_s:g} s), {away}{flaps}"
 
     def _unsettled(self) -> str:

@@ -98,7 +98,7 @@ def test_a_start_that_takes_longer_than_the_window(twin: Twin, tmp_path: Path) -
     assert recovered.startswith("recovered_within_window: ")
     found = played.experiments["restart"]
     for vantage in VANTAGES:
-        assert re.search(rf"\b{vantage} well again only [\d.]+ s ± [\d.]+ after .* \(window 5 s\)", recovered), (
+        assert re.search(rf"\b{vantage} well again too late: [\d.]+ s ± [\d.]+ after .* \(window 5 s\)", recovered), (
             recovered
         )
         assert abs(found["outage_s"][vantage] - 7) < found["uncertainty_s"][vantage] + 2

@@ -134,7 +134,9 @@ def test_who_was_late_is_named_with_its_window() -> None:
     late = recover([*CALM, *every(10, 17, Result.FAIL), *every(17, 19)], "ping", MOMENTS, hold_s=HOLD)
     fine = replace(late, vantage="write", recovery_s=0.1, well_s=0.1, last_bad_s=0.0)
     found = recovered_within_window([late, fine], {"ping": 5.0, "write": 5.0})
-    assert found.said == "ping well again only 6.01 s ± 0.12 after the command returned (window 5 s), outage 7.01 s"
+    assert (
+        found.said == "ping well again too late: 6.01 s ± 0.12 after the command returned (window 5 s), outage 7.01 s"
+    )
     assert found.evidence == {"ping": pytest.approx(6.01), "write": 0.1}
 
 

@@ -254,7 +254,7 @@ def test_other_vantage_points_are_others() -> None:
         ((CALM, every(10, 12, Result.FAIL)), "ping not well again (window 5 s), outage at least 1.91 s"),
         (
             (CALM, every(10, 17, Result.FAIL), every(17, 20)),
-            "ping well again only 6.01 s ± 0.12 after the command returned (window 5 s), outage 7.01 s",
+            "ping well again too late: 6.01 s ± 0.12 after the command returned (window 5 s), outage 7.01 s",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from plugins.decode import Table
-from plugins.inventory import Environment, Host, InventoryError
+from plugins.inventory import Chaos, Environment, Host, InventoryError
 from plugins.place import Place, Problems
 
 if TYPE_CHECKING:
@@ -54,4 +54,5 @@ def outline() -> Host:
         environment=Environment.DEVELOPMENT,
         backend_service="backend_staging",
         readiness_url="http://127.0.0.1:PORT/api/v1/ready",
+        chaos=Chaos(allowed=True, engine_id="the twin's own"),
     )

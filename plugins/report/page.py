@@ -39,8 +39,10 @@ ASKED = {
 }
 #: From a journal of so many bytes on, processes of their own for the pictures are worth what they take to start.
 _LONG = 400_000
-#: So many characters of a reason stand in the headline.
+#: So many characters of a reason stand in the headline, and of a finding on the first screen.
 _LONGEST = 200
+#: So much of what was amiss with an experiment stands on the first screen.
+_BLAMED = 3
 _SENTENCES = {
     "pass": "All is well: {}.",
     "fail": "Not well: {}.",
@@ -56,7 +58,18 @@ class Pointer:
     """Where on the page an experiment is told of, and what of it was amiss, by name."""
 
     place: str
-    blamed: str
+    blamed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An experiment in the overview."""
+
+    place: str
+    fault: str
+    outcome: Outcome
+    headroom: str
+    lost: str
 
 
 @dataclass(frozen=True)
@@ -98,6 +111,8 @@ def parts(story: Story, folder: Path, easel: Easel | None = None) -> list[Markup
         from plugins.report.experiment_page import sections  # noqa: PLC0415 - a verify run draws nothing
 
         ranked = _ranked(story)
+        if len(ranked) > 1:
+            shown.append(render("overview.html", experiments=[_row(ranked, one) for one in ranked]))
         for one, section in zip(ranked, sections(ranked, easel), strict=True):
             shown.append(Markup('<div id="{}">{}</div>').format(_place(ranked, one), section))
     return shown
@@ -132,7 +147,10 @@ def first_screen(story: Story) -> Markup:
 
 def _reason(story: Story) -> str:
     """Why the run was stopped, as far as it fits into a headline."""
-    line = story.stopped.partition("\n")[0]
+    return _cut(story.stopped.partition("\n")[0])
+
+
+def _cut(line: str) -> str:
     return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
 
 
@@ -155,10 +173,21 @@ def _pointers(story: Story) -> dict[str, Pointer]:
     return {one.id: by_fault[fault] for one in story.checks if (fault := fault_of(one.id)) in by_fault}
 
 
-def _blamed(played: Played) -> str:
-    """Why it has not passed, without the figures: the names of what was amiss, or the first line."""
-    names = re.findall(r"^([\w/\[\]-]+): ", played.reason, re.MULTILINE)
-    return ", ".join(dict.fromkeys(names)) or played.reason.partition("\n")[0]
+def _blamed(played: Played) -> tuple[str, ...]:
+    """Why it has not passed: what was amiss, by name, as far as a first screen has room for it."""
+    lines = re.findall(r"^[\w/\[\]-]+: .*", played.reason, re.MULTILINE) or [played.reason.partition("\n")[0]]
+    more = [f"and {len(lines) - _BLAMED} more"] if len(lines) > _BLAMED else []
+    return (*(_cut(line) for line in lines[:_BLAMED]), *more)
+
+
+def _row(ranked: list[Played], one: Played) -> Row:
+    from plugins.report.recounting import tightest  # noqa: PLC0415 - a verify run recounts nothing
+
+    place = _place(ranked, one)
+    if one.outcome is Outcome.SKIPPED:
+        return Row(place, one.fault, one.outcome, _cut(one.reason), "")
+    lost = f"{one.writes.lost} of {one.writes.acknowledged}" if one.is_read_back else "not read back"
+    return Row(place, one.fault, one.outcome, tightest(one), lost)
 
 
 def sentence(story: Story) -> str:
@@ -213,8 +242,7 @@ def _gauges(info: Mapping[str, str]) -> Iterator[Gauge]:
         if name.startswith("db") and name[2:].isdecimal():
             fields = dict(part.split("=", 1) for part in said.split(",") if "=" in part)
             keys, mortal = fields.get("keys", "?"), fields.get("expires", "?")
-            share = int(mortal) / int(keys) if keys.isdecimal() and mortal.isdecimal() and int(keys) else None
-            yield Gauge(f"keys in {name}", f"{keys}, {mortal} of them expire", share)
+            yield Gauge(f"keys in {name}", f"{keys}, {mortal} of them expire")  # no limit, so no share of one
 
 
 def _whole(info: Mapping[str, str], field: str) -> int | None:

@@ -83,6 +83,8 @@ def _experiments(run: Run) -> Iterator[str]:
 
 
 def _experiment(one: ExperimentResult) -> str:
+    if one.outcome is Outcome.SKIPPED:
+        return f"| {word_of(one.outcome)} | {code(one.fault)} | {code(one.reason)} | | |"
     seen = {each.vantage: each for each in one.recoveries}
     slowest = max(
         seen.values(), key=lambda each: _INFINITE if each.recovery_s is None else each.recovery_s, default=None

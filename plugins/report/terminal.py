@@ -135,6 +135,8 @@ def _show_results(out: TerminalReporter, run: Run, listed: list[Outcome]) -> Non
         if experiment.outcome is Outcome.PASSED:
             out.write("passed ", green=True)
             out.line(printable(line(experiment)))
+        elif experiment.outcome is Outcome.SKIPPED and Outcome.SKIPPED not in listed:
+            out.line(printable(f"skipped {experiment.fault}: {experiment.reason}"))
     for experiment in cut_short(run.experiments, run.results.values()):
         out.write("UNJUDGED ", **_COLOURS[Outcome.ERROR])
         out.line(printable(line(experiment)))
