@@ -6,6 +6,7 @@ at once, so that it survives the death of the runner and costs the gate no disk 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -51,12 +52,17 @@ class Journal:
 
 
 def read(path: Path) -> Iterator[Mapping[str, object]]:
-    """The events of a journal; a last line that a killed run left half-written is passed over."""
+    """The events of a journal; lines that are none, as the last one of a killed run, are passed over.
+
+    Raises ``OSError``, also for what is no file: somebody's pipe would be waited for.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "there is no such file", str(path))
     with path.open(encoding="ascii", errors="replace") as file:
         for line in file:
             try:
                 entry = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(entry, dict):
                 yield entry

@@ -68,15 +68,18 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
             raise
         return _end(config, Exit.INTERNAL, f"fault in the suite: {told(fault)}")
     finally:
-        _flush()
+        flush_or_drop()
         interruption.over()
 
 
-def _flush() -> None:
-    """What cannot be written any more must not become pytest's own exit code for a broken pipe, which is 1."""
+def flush_or_drop() -> None:
+    """What cannot be written any more must not become pytest's own exit code for a broken pipe, which is 1.
+
+    Nor is a second Ctrl-C a crash, where nobody reads what is to be written.
+    """
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, KeyboardInterrupt):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

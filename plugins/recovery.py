@@ -41,6 +41,10 @@ CARRIER = "carrier"
 BLIND = frozenset({CARRIER, str(Kind.NOT_ASKED)})
 #: The code of a question that was turned away because there were too many: no operation at all.
 TURNED_AWAY = str(Kind.RATE_LIMITED)
+#: The code of an attempt that was not made, since the engine said that there was nobody to ask.
+PRESUMED = "presumed"
+#: What the engine says may be so many seconds old on a busy host: a presumed failure is no sooner a certain one.
+_STALE_S = 0.3
 #: So many answers before the fault tell how long an answer takes.
 _CALM = 10
 
@@ -60,7 +64,7 @@ class Recovery:
     ``settled``: the hold was observed whole, so that nothing that is still to come can change the figures (but for
     an operation in flight). Until then ``recovery_s`` is None, and ``well_s`` says when the present spell of good
     operations began. ``outage_s`` of a vantage point that is still away counts up to its last operation, and nothing
-    bounds how much longer it is: ``uncertainty_s`` is None then, and only then.
+    bounds how much longer it is: ``uncertainty_s`` is None then, as for every outage while the hold is not over.
     """
 
     vantage: str
@@ -159,7 +163,7 @@ def recover(operations: Sequence[Operation], vantage: str, moments: Moments, *, 
         vantage=vantage,
         recovery_s=well_s if settled else None,
         outage_s=max(0.0, ended - bad[0].start) if bad else None,
-        uncertainty_s=_margin(good, bad, opening, moments, over),
+        uncertainty_s=_margin(good, bad, opening if settled else None, moments, over),
         settled=settled,
         flapped=_flapped(good, real, moments),
         operations=len(since),
@@ -173,7 +177,8 @@ def recover(operations: Sequence[Operation], vantage: str, moments: Moments, *, 
 def away(operations: Sequence[Operation], vantage: str, moments: Moments) -> tuple[tuple[float, float], ...]:
     """The intervals (monotonic) in which Redis was certainly away as this vantage point saw it, one for each outage.
 
-    From the first end to the last start of operations that failed with no good one between them.
+    From the first end to the last start of operations that failed with no good one between them; presumed failures
+    count as far as what the engine says cannot be out of date.
     """
     mine = sorted((one for one in operations if _counts(one, vantage)), key=lambda one: one.start)
     good = [one for one in mine if one.good]
@@ -185,8 +190,13 @@ def away(operations: Sequence[Operation], vantage: str, moments: Moments) -> tup
         if not outages or _between(good, seen, one.start):
             outages.append([])
         outages[-1].append(one)
-    spans = [(min(one.end for one in outage), outage[-1].start) for outage in outages]
+    spans = [(min(one.end for one in outage), max(map(_certainly, outage))) for outage in outages]
     return tuple((first, last) for first, last in spans if first < last)
+
+
+def _certainly(one: Operation) -> float:
+    """Until when Redis was away for certain, by a failed operation."""
+    return one.start - _STALE_S if one.code == PRESUMED else one.start
 
 
 def _counts(one: Operation, vantage: str) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
 from functools import cache
 from multiprocessing import get_context
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from plugins.eventually import eventually
 from plugins.history import Operation, Result
 from plugins.recovery import Moments
 from plugins.report.charts import picture
@@ -19,6 +23,11 @@ from plugins.report.easel import Easel, easel
 from plugins.report.story import Played
 from plugins.verdict import Outcome
 from tests_plugins.hostile import NASTY
+from tests_plugins.pids import alive
+from tests_plugins.test_options import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SVG = "{http://www.w3.org/2000/svg}"
 ZERO = 50.0
@@ -147,6 +156,31 @@ def test_many_pictures_are_the_same_as_one_at_a_time() -> None:
         many = [one() for one in [begun.order(drawing) for drawing in drawings]]
     assert many[3] == picture(drawings[3])
     assert [f"the experiment fault {at}," in one for at, one in enumerate(many)] == [True] * 5
+
+
+#: Begins to draw, names its processes, and waits to be killed.
+DRAWS = """
+from multiprocessing import active_children
+from plugins.report.easel import easel
+if __name__ == "__main__":
+    with easel():
+        print(*(child.pid for child in active_children()), flush=True)
+        input()
+"""
+
+
+def test_who_draws_ends_with_whoever_waits_for_it(tmp_path: Path) -> None:
+    """However that ends: nobody is left who would keep a pipeline's output open."""
+    script = tmp_path / "draws.py"
+    script.write_text(DRAWS, encoding="utf-8")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    argv = [sys.executable, str(script)]
+    with subprocess.Popen(argv, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        drawing = [int(word) for word in waiting.stdout.readline().split()]
+        waiting.kill()
+        eventually(lambda: not any(map(alive, drawing)), what="both are gone", within_s=20)
+    assert len(drawing) == 2
 
 
 def test_where_no_process_can_be_had_the_picture_is_drawn_here() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 from plugins.facts.counters import Counters
 from plugins.journal import NAME, Journal, last_counters, read
@@ -83,4 +86,24 @@ def test_a_foreign_journal_is_passed_over(tmp_path: Path) -> None:
     folder = tmp_path / "20260102T030405Z-staging-verify-0001"
     folder.mkdir()
     (folder / NAME).write_text('[]\n{"event": "counters", "host": "staging", "counters": 7}\n', encoding="ascii")
+    assert last_counters(tmp_path, "staging", "aaaa") is None
+
+
+@pytest.mark.parametrize("line", ["[" * 200_000, '{"event": 9' + "9" * 10_000 + "}"], ids=["deep", "long"])
+def test_a_line_that_no_run_has_written_is_passed_over(tmp_path: Path, line: str) -> None:
+    """Whatever Python's parser makes of it; the runs before it are a baseline all the same."""
+    leave_run(tmp_path, "20260102T030405Z-staging-verify-0001", evicted=1)
+    folder = tmp_path / "20260102T030406Z-staging-verify-0001"
+    folder.mkdir()
+    (folder / NAME).write_text(f"{line}\n", encoding="ascii")
+    found = last_counters(tmp_path, "staging", "aaaa")
+    assert found is not None
+    assert found.values == {"evicted_keys": 1}
+
+
+def test_a_pipe_is_no_journal(tmp_path: Path) -> None:
+    """Nobody waits for whoever might write into it."""
+    folder = tmp_path / "20260102T030406Z-staging-verify-0001"
+    folder.mkdir()
+    os.mkfifo(folder / NAME)
     assert last_counters(tmp_path, "staging", "aaaa") is None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from plugins import mishap
 from tests_plugins.test_options import ROOT, on_a_trap, run_pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Where a plugin may break a run, from its beginning to its end; before or after everybody else.
 HOOKS = (
@@ -63,6 +62,25 @@ def test_a_reader_who_has_seen_enough_is_no_fault(tmp_path: Path, unbuffered: di
     assert (process.returncode, "Traceback" in said, "BrokenPipe" in said) == (exit_code, False, False), said
     documents = [one / "run.json" for one in (tmp_path / "r").glob("2*")]
     assert {json.loads(one.read_text(encoding="utf-8"))["exit_code"] for one in documents} <= {exit_code}
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, BrokenPipeError])
+def test_last_words_that_nobody_reads_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: type[BaseException]
+) -> None:
+    """A second Ctrl-C ends who waits for a reader, without a traceback; nor does Python wait for him at its own end."""
+    with (tmp_path / "pipe").open("w", encoding="utf-8") as pipe:
+
+        class Unread(io.StringIO):
+            def flush(self) -> None:
+                raise ending
+
+            def fileno(self) -> int:
+                return pipe.fileno()
+
+        monkeypatch.setattr(sys, "stdout", Unread())
+        mishap.flush_or_drop()
+        assert os.fstat(pipe.fileno()).st_rdev == Path(os.devnull).stat().st_rdev
 
 
 def test_a_broken_plugin_of_the_suites_own_tests_is_pytests_business(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from plugins.figures import figure, unseen
 from plugins.history import Operation, Result
-from plugins.recovery import CARRIER, TURNED_AWAY, Moments, Recovery, away, recover
+from plugins.recovery import CARRIER, PRESUMED, TURNED_AWAY, Moments, Recovery, away, recover
 from tests_plugins.hostile import hostile
 from tests_plugins.updown import HOLD, Truth, operations, truths
 
@@ -194,6 +194,20 @@ def test_who_could_not_ask_any_more_says_nothing_of_the_outage() -> None:
     seen_ = found(CALM, every(10, 11.5, Result.FAIL), every(11.5, 17, Result.FAIL, code=CARRIER))
     assert seen_.unasked
     assert "not seen well for 6.91 s" in seen_.describe(5.0)
+
+
+def test_what_the_engine_said_may_be_out_of_date() -> None:
+    """Nobody asked: until shortly before, Redis was away for certain."""
+    presumed = every(10, 12, Result.FAIL, code=PRESUMED)
+    (span,) = away([*CALM, *presumed, *every(12, 14)], "ping", MOMENTS)
+    assert span == pytest.approx((10.01, 11.6))
+    (span,) = away([*CALM, *every(10, 12, Result.FAIL), *every(12, 14)], "ping", MOMENTS)
+    assert span == pytest.approx((10.01, 11.9))
+
+
+def test_until_the_hold_is_over_nothing_bounds_the_outage() -> None:
+    """It may yet be away again."""
+    assert found(CALM, every(10, 11.5, Result.FAIL), every(11.5, 12)).uncertainty_s is None
 
 
 def test_nothing_bounds_an_outage_whose_end_nobody_saw() -> None:

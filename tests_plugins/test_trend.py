@@ -56,6 +56,12 @@ def test_nobody_gets_used_to_being_late() -> None:
     assert beyond(0.4, 7.0, 0.4, 7.0, 0.4, 7.0, 0.4, 7.0, 0.4, 7.0, 4.0)
 
 
+def test_who_has_no_history_is_told_even_where_others_have_one() -> None:
+    """The wire was late in every earlier run, the backend never was."""
+    *earlier, newest = runs(*(7.0,) * 9, 4.0)
+    assert compare(newest, earlier).unproven == ("restart (0)",)
+
+
 def test_what_was_measured_vaguely_is_judged_vaguely() -> None:
     """The backend is asked once a second: half a second more proves nothing."""
     *earlier, newest = (document(number, experiment()) for number in range(6))

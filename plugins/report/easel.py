@@ -67,7 +67,7 @@ def easel() -> Iterator[Easel]:
 def _pool() -> ProcessPoolExecutor | None:
     """Two processes that have begun to warm up; None where they cannot be had."""
     try:
-        pool = ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn"), initializer=vega.be_deaf)
+        pool = ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn"), initializer=vega.serve)
     except _NONE_TO_BE_HAD:
         return None
     try:

@@ -176,7 +176,7 @@ def _lines(events: Iterable[Event]) -> Iterable[Line]:
     for event in events:
         for row in _list(event, "lines"):
             match row:
-                case [int() | float() as at_s, str(text)]:
+                case [int() | float() as at_s, str(text)] if -_FAR < at_s < _FAR:
                     yield Line(_text(event, "service"), float(at_s), text)
 
 

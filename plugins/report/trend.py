@@ -177,8 +177,8 @@ def compare(run: PastRun, earlier: Iterable[PastRun]) -> Comparison:
         if worse := [_told(series) for series in own if series.newest.is_beyond]:
             beyond.append(f"{fault.fault} took longer than it used to: {'; '.join(worse)}")
         known = [series.newest.band.runs if series.newest.band else 0 for series in own]
-        if known and max(known) < ENOUGH:
-            unproven.append(f"{fault.fault} ({max(known)})")
+        if known and min(known) < ENOUGH:
+            unproven.append(f"{fault.fault} ({min(known)})")
     return Comparison(tuple(beyond), tuple(unproven))
 
 

@@ -5,9 +5,16 @@ A room of its own, and a light one: where there are many pictures, processes of 
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import threading
+from multiprocessing import parent_process
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess as ParentProcess
 
 _SVG = "http://www.w3.org/2000/svg"
 #: Of Vega's attributes those that a picture in a page does without: the page has the say over fonts and sizes.
@@ -25,9 +32,16 @@ def drawn(spec: str, label: str) -> str:
     return _inlined(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]), label)
 
 
-def be_deaf() -> None:
-    """In a process of its own: Ctrl-C, which its whole group gets, is for whoever waits for it."""
+def serve() -> None:
+    """Let a process of its own end with whoever waits for it, however that ends; Ctrl-C is meant for him alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: ParentProcess | None) -> None:
+    if parent is not None:
+        parent.join()
+        os._exit(0)
 
 
 def warm_up() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from plugins.history import Operation, Result
 from plugins.probe import TIMEOUT, Vantage, as_text, printable, read_pong
-from plugins.recovery import CARRIER
+from plugins.recovery import CARRIER, PRESUMED
 from plugins.target.model import CannotAsk, ForwardingRefused, TargetError, TimedOut
 from plugins.traffic.connections import Connections
 from plugins.verdict import Unreachable
@@ -132,7 +132,7 @@ class WireProbe:
     def _ask(self, number: int | None, start: float) -> Said:
         place = self._whereabouts.now()
         if place.endpoint is None:
-            return Said(Result.FAIL, place.why) if place.known else Said(Result.UNKNOWN, place.why, CARRIER)
+            return Said(Result.FAIL, place.why, PRESUMED) if place.known else Said(Result.UNKNOWN, place.why, CARRIER)
         connection = self._connections.lend(place.endpoint)
         sent = False
         try:

@@ -16,7 +16,7 @@ import pytest
 
 from plugins.eventually import eventually
 from plugins.lease import STILL_S
-from plugins.lock import LeaseFired, Owed
+from plugins.lock import Held, LeaseFired, Owed
 from plugins.target.ledger import NOT_BEGUN, Came, Cleared, Ledger
 from plugins.target.local import LocalShell
 from plugins.target.model import TimedOut
@@ -79,6 +79,18 @@ def test_a_watcher_that_stands_still_is_no_lease(base: str, lease: Lease) -> Non
     eventually(lambda: "has not ticked for" in lease.fired, what="the runner notices", within_s=STILL_S + 10)
     lease.disarm()
     assert gone(base)
+
+
+def test_a_recovery_wakes_a_watcher_that_was_stopped(base: str, marks: Marks) -> None:
+    """Its runner is dead: nobody else would, and it would hold the lock for ever. Then it undoes by itself."""
+    with runner(Plan(base, "project", "written", marks.undo.commands, marks.undo.proof, ())) as dead:
+        end_watcher(base, signal.SIGSTOP)
+        dead.signal(signal.SIGKILL)
+        ledger = dead.plan.ledger()
+        with pytest.raises(Held):
+            ledger.recover()
+        eventually(lambda: gone(base), what="the watcher has undone", within_s=30)
+    assert marks.seen == ["undone"]
 
 
 def test_a_runner_that_asks_knows_at_once(base: str, lease: Lease) -> None:
