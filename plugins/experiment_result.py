@@ -33,6 +33,11 @@ def read_back(writes: Writes, phases: Container[str]) -> bool:
     return "checks" in phases or writes != Writes()
 
 
+def lost_of(writes: Writes, phases: Container[str]) -> str:
+    """How many of the acknowledged writes were lost, for a cell of a table."""
+    return f"{writes.lost} of {writes.acknowledged}" if read_back(writes, phases) else "not read back"
+
+
 def unsettled(outcome: Outcome) -> str:
     """What there is to say of a vantage point without a recovery: an experiment that ended early has judged none."""
     return "not judged" if outcome in NO_VERDICT else "not well again"

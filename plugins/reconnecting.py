@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ def await_bonds(target: Target, before: Scene, eve: Scene, after: Scenery) -> Bo
             last = bonds(before, eve, replace(now, clients=clients), lasting)
             return last
 
-        try:
+        with suppress(NotInTime):
             eventually(
                 look,
                 lambda seen: seen.whole,
@@ -52,6 +52,4 @@ def await_bonds(target: Target, before: Scene, eve: Scene, after: Scenery) -> Bo
                 within_s=PATIENCE_S,
                 catch=(TargetError,),
             )
-        except NotInTime:
-            return last
     return last

@@ -88,13 +88,7 @@ class Recovery:
         """For a person: when it was well again, within which window, and for how long it was away."""
         if not self.operations:
             return f"{self.vantage}: nothing was asked"
-        away = (
-            f"no outage seen (± {seconds(self.uncertainty_s or 0.0)})"
-            if self.outage_s is None
-            else f"not seen well for {seconds(self.outage_s)}"
-            if self.unasked
-            else f"outage {span(self.outage_s, self.uncertainty_s)}"
-        )
+        away = self._outage()
         flaps = "; away again in between" if self.flapped else ""
         if self.recovery_s is None:
             return f"{self.vantage} {self._unsettled()} (window {window_s:g} s), {away}{flaps}"
@@ -104,6 +98,13 @@ class Recovery:
             late = " too late:" if self.recovery_s > window_s else ""
             when = f"well again{late} {figure(self.recovery_s, self.uncertainty_s)} after the command returned"
         return f"{self.vantage} {when} (window {window_s:g} s), {away}{flaps}"
+
+    def _outage(self) -> str:
+        if self.outage_s is None:
+            return f"no outage seen (± {seconds(self.uncertainty_s or 0.0)})"
+        if self.unasked:
+            return f"not seen well for {seconds(self.outage_s)}"
+        return f"outage {span(self.outage_s, self.uncertainty_s)}"
 
     def _unsettled(self) -> str:
         if self.well_s is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from plugins.experiment_result import lost_of
 from plugins.facts.units import size
 from plugins.journal import NAME, last_info
 from plugins.options import Suite
@@ -62,8 +63,8 @@ class Pointer:
 
 
 @dataclass(frozen=True)
-class Row:
-    """An experiment in the overview."""
+class Glance:
+    """An experiment at a glance, as it stands in the overview."""
 
     place: str
     fault: str
@@ -112,7 +113,7 @@ def parts(story: Story, folder: Path, easel: Easel | None = None) -> list[Markup
 
         ranked = _ranked(story)
         if len(ranked) > 1:
-            shown.append(render("overview.html", experiments=[_row(ranked, one) for one in ranked]))
+            shown.append(render("overview.html", experiments=[_glance(ranked, one) for one in ranked]))
         for one, section in zip(ranked, sections(ranked, easel), strict=True):
             shown.append(Markup('<div id="{}">{}</div>').format(_place(ranked, one), section))
     return shown
@@ -180,14 +181,13 @@ def _blamed(played: Played) -> tuple[str, ...]:
     return (*(_cut(line) for line in lines[:_BLAMED]), *more)
 
 
-def _row(ranked: list[Played], one: Played) -> Row:
+def _glance(ranked: list[Played], one: Played) -> Glance:
     from plugins.report.recounting import tightest  # noqa: PLC0415 - a verify run recounts nothing
 
     place = _place(ranked, one)
     if one.outcome is Outcome.SKIPPED:
-        return Row(place, one.fault, one.outcome, _cut(one.reason), "")
-    lost = f"{one.writes.lost} of {one.writes.acknowledged}" if one.is_read_back else "not read back"
-    return Row(place, one.fault, one.outcome, tightest(one), lost)
+        return Glance(place, one.fault, one.outcome, _cut(one.reason), "")
+    return Glance(place, one.fault, one.outcome, tightest(one), lost_of(one.writes, one.phases_s))
 
 
 def sentence(story: Story) -> str:

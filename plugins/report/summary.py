@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from plugins.experiment_result import NO_VERDICT, unsettled
+from plugins.experiment_result import NO_VERDICT, lost_of, unsettled
 from plugins.figures import figure
 from plugins.probe import Vantage
 from plugins.report.signs import word_of
@@ -90,7 +90,7 @@ def _experiment(one: ExperimentResult) -> str:
         seen.values(), key=lambda each: _INFINITE if each.recovery_s is None else each.recovery_s, default=None
     )
     ping = _recovery(one, seen.get(Vantage.PING))
-    lost = f"{one.writes.lost} of {one.writes.acknowledged}" if one.is_read_back else "not read back"
+    lost = lost_of(one.writes, one.phases_s)
     return f"| {word_of(one.outcome)} | {code(one.fault)} | {ping} | {_recovery(one, slowest, named=True)} | {lost} |"
 
 

@@ -1,10 +1,9 @@
 """How a host's recoveries compare with each other: series with their band. Pure.
 
 A recovery is judged against its own history: those of earlier runs of the same host, fault and vantage point that were
-within their windows. It is
-beyond its band when it exceeds their median by more than three times their median absolute deviation (MAD). What was
-measured is only known to its uncertainty, and no two runs are alike to a hundredth of a second: the MAD counts as no
-less than either, so that a history of equal figures does not make a mark of noise.
+within their windows. It is beyond its band when it exceeds their median by more than three times their median absolute
+deviation (MAD). What was measured is only known to its uncertainty, and no two runs are alike to a hundredth of a
+second: the MAD counts as no less than either, so that a history of equal figures does not make a mark of noise.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess as ParentProcess
+    from multiprocessing.process import BaseProcess
 
 _SVG = "http://www.w3.org/2000/svg"
 #: Of Vega's attributes those that a picture in a page does without: the page has the say over fonts and sizes.
@@ -38,7 +38,7 @@ def serve() -> None:
     threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
 
 
-def _end_with(parent: ParentProcess | None) -> None:
+def _end_with(parent: BaseProcess | None) -> None:
     if parent is not None:
         parent.join()
         os._exit(0)

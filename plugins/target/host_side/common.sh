@@ -9,6 +9,9 @@ umask 077
 # $1: a run's folder. Whether its watcher lives. Who looks shares the lock: two who look are not a watcher to each other.
 alive() { [ -d "$1" ] && [ ! -L "$1" ] && ! flock -s -n "$1" true; }
 
+# $1: a signal, $2: a run's folder. Sends it to the run's watcher, where that lives.
+tell() { alive "$2" && read -r pid <"$2/pid" && kill "-$1" "$pid"; }
+
 # $1: a file that may be anybody's. Its first line, as far as it can be shown.
 line() { [ -f "$1" ] && [ ! -L "$1" ] && dd if="$1" bs=1024 count=1 2>/dev/null | head -n 1 | tr -d '\000-\037\177'; }
 

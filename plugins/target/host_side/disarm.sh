@@ -11,10 +11,8 @@ timeout 60 flock 7
 # With something owed the watcher must not go: told to end, it undoes that first.
 if [ ! -e "$run/undo.sh" ] && mv "$run/armed" "$run/disarmed" 2>/dev/null; then word=disarmed; fi
 exec 7<&-
-if [ "$word" = disarmed ] || [ -e "$run/armed" ]; then
-  alive "$run" && read -r pid <"$run/pid" && kill -TERM "$pid"
-fi
-alive "$run" && read -r pid <"$run/pid" && kill -CONT "$pid" # it may have been stopped, and would stay for ever
+if [ "$word" = disarmed ] || [ -e "$run/armed" ]; then tell TERM "$run"; fi
+tell CONT "$run" # it may have been stopped, and would stay for ever
 if ! timeout "$2" flock "$run" true; then
   echo busy
 elif [ -e "$run/undo.sh" ]; then

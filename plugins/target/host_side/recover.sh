@@ -2,7 +2,7 @@
 # held, or for each of them "undone NAME" or "failed NAME", each followed by lines "log …".
 [ -d "$1" ] || exit 0
 for run in "$1"/*; do # a watcher that was stopped would hold the lock for ever, and undo nothing
-  if mine "$run" && alive "$run" && read -r pid <"$run/pid"; then kill -CONT "$pid"; fi
+  if mine "$run"; then tell CONT "$run"; fi
 done
 exec 9<"$1"
 timeout 3 flock 9 || {
